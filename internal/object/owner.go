@@ -1,0 +1,74 @@
+package object
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+const (
+	// LabelApp selects the objects of an App; its value is Owner.Label.
+	LabelApp = "plumb.cd/app"
+	// AnnotationOwner proves ownership: it names the installation, the App and the very object that it was put on, so
+	// that a label which somebody copied makes no victim.
+	AnnotationOwner = "plumb.cd/owner"
+	// AnnotationWave records the wave that a live object was applied in, for pruning in reverse order.
+	AnnotationWave = "plumb.cd/applied-wave"
+)
+
+// Owner names the App that an object belongs to.
+type Owner struct {
+	Installation string `json:"installation"`
+	Namespace    string `json:"namespace"`
+	Name         string `json:"name"`
+}
+
+func (o Owner) String() string { return o.Namespace + "/" + o.Name }
+
+// Label is the value of LabelApp: "namespace.name", or a shortened form with a hash where that would be too long (63).
+func (o Owner) Label() string {
+	const limit = 63
+	v := o.Namespace + "." + o.Name
+	if len(v) <= limit {
+		return v
+	}
+	sum := sha256.Sum256([]byte(v))
+	tail := "." + hex.EncodeToString(sum[:6])
+	return strings.TrimRight(v[:limit-len(tail)], "-.") + tail
+}
+
+// Stamp marks u as owned by o. It changes u.
+func (o Owner) Stamp(u *unstructured.Unstructured) {
+	labels := u.GetLabels()
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels[LabelApp] = o.Label()
+	u.SetLabels(labels)
+	annotations := u.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[AnnotationOwner] = o.mark(Of(u))
+	u.SetAnnotations(annotations)
+}
+
+func (o Owner) mark(id ID) string {
+	return o.Installation + ":" + o.Namespace + "/" + o.Name + ":" + id.String()
+}
+
+// OwnerOf reads the owner of the object id from its annotations. ok is false when there is none, or when the mark was
+// made for another object.
+func OwnerOf(id ID, annotations map[string]string) (owner Owner, ok bool) {
+	parts := strings.SplitN(annotations[AnnotationOwner], ":", 3)
+	if len(parts) != 3 || parts[2] != id.String() {
+		return Owner{}, false
+	}
+	ns, name, found := strings.Cut(parts[1], "/")
+	if !found {
+		return Owner{}, false
+	}
+	return Owner{Installation: parts[0], Namespace: ns, Name: name}, true
+}
