@@ -31,7 +31,7 @@ type AppStatus struct {
 	// Commits (or chart versions) of the source that is rendered first.
 	Revision *AppRevision `json:"revision,omitempty"`
 	// Digest of the bundle that was applied last.
-	Bundle string `json:"bundle,omitempty"`
+	Bundle string  `json:"bundle,omitempty"`
 	Counts *Counts `json:"counts,omitempty"`
 	// Of the attempt that runs.
 	Progress *Progress `json:"progress,omitempty"`
