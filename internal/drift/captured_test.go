@@ -1,0 +1,224 @@
+package drift
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// captured is what a real API server (1.36) answered to our apply, and the object after somebody touched it.
+type captured struct {
+	Want          map[string]any
+	Answer, Event *unstructured.Unstructured
+}
+
+func capturedCase(t testing.TB, name string) captured {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join("testdata", "captured", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct{ Want, Answer, Event json.RawMessage }
+	if err := json.Unmarshal(raw, &file); err != nil {
+		t.Fatal(err)
+	}
+	return captured{Want: decode(t, file.Want).Object, Answer: decode(t, file.Answer), Event: decode(t, file.Event)}
+}
+
+func decode(t testing.TB, raw []byte) *unstructured.Unstructured {
+	t.Helper()
+	u := &unstructured.Unstructured{}
+	if err := u.UnmarshalJSON(raw); err != nil {
+		t.Fatalf("%v in %.80s", err, raw)
+	}
+	return u
+}
+
+var testKey = []byte("thirty-two bytes of a test's key")
+
+func TestWhatPeopleAndControllersDoToADeployment(t *testing.T) {
+	tests := map[string]struct {
+		verdict  Verdict
+		culprits []string // manager/operation/subresource path from>to
+		foreign  []string
+		allowed  bool // by an autoscaler
+	}{
+		"settled":         {verdict: Same},
+		"restart":         {verdict: Same},
+		"controller-adds": {verdict: Same},
+		"coapply":         {verdict: Same, foreign: []string{"kubectl"}},
+		"set-image": {verdict: Differs, foreign: []string{"kubectl-set"}, culprits: []string{
+			"kubectl-set/Update/ .spec.template.spec.containers[name=web].image registry.example.com/shop/web:1.4.2>registry.example.com/shop/web:hacked"}},
+		"scale": {verdict: Differs, foreign: []string{"kubectl"}, culprits: []string{"kubectl/Update/scale .spec.replicas 3>5"}},
+		"label": {verdict: Differs, foreign: []string{"kubectl-label"}, culprits: []string{"kubectl-label/Update/ .metadata.labels.team <nil>>people"}},
+		"annotate": {verdict: Differs, foreign: []string{"kubectl-annotate", "kubectl-label"}, culprits: []string{
+			"kubectl-annotate/Update/ .metadata.annotations.team payments>people",
+			"kubectl-label/Update/ .metadata.labels.team <nil>>people"}},
+		"sidecar": {verdict: Differs, foreign: []string{"kubectl-patch"}, culprits: []string{
+			"kubectl-patch/Update/ .spec.template.spec.containers[name=sidecar] <nil>>map[image:registry.example.com/debug:1 imagePullPolicy:IfNotPresent name:sidecar resources:map[] terminationMessagePath:/dev/termination-log terminationMessagePolicy:File]"}},
+		"edit": {verdict: Differs, foreign: []string{"kubectl-edit"}, culprits: []string{
+			"kubectl-edit/Update/ .spec.template.spec.containers[name=web].env[name=LOG_LEVEL].value info>debug"}},
+		"edit-delete": {verdict: Differs, culprits: []string{
+			`unknown// .spec.template.metadata.annotations["checksum/config"] abc123><nil>`}},
+		"client-apply": {verdict: Differs, foreign: []string{"kubectl-client-side-apply"}, culprits: []string{
+			"kubectl-client-side-apply/Update/ .spec.replicas 3>4"}},
+		"set-env": {verdict: Differs, foreign: []string{"kubectl-client-side-apply", "kubectl-set"}, culprits: []string{
+			"kubectl-client-side-apply/Update/ .spec.replicas 3>4",
+			"kubectl-set/Update/ .spec.template.spec.containers[name=web].env[name=EXTRA] <nil>>map[name:EXTRA value:1]"}},
+		"autoscale": {verdict: Differs, allowed: true, culprits: []string{"kube-controller-manager/Update/scale .spec.replicas 3>7"}},
+		"patch-configmap": {verdict: Differs, foreign: []string{"kubectl-patch"}, culprits: []string{
+			"kubectl-patch/Update/ .data.LOG info><nil>", "kubectl-patch/Update/ .data.NEW <nil>>x"}},
+		"patch-secret": {verdict: Differs, foreign: []string{"kubectl-patch"}, culprits: []string{
+			"kubectl-patch/Update/ .data.password [redacted]>[redacted]"}},
+		"patch-service": {verdict: Differs, foreign: []string{"kubectl-patch"}, culprits: []string{
+			"kubectl-patch/Update/ .spec.ports[name=debug] <nil>>map[name:debug port:6060 protocol:TCP targetPort:6060]",
+			"kubectl-patch/Update/ .spec.ports[name=web].targetPort http>8081"}},
+	}
+	files, _ := filepath.Glob("testdata/captured/*.json")
+	if len(files) != len(tests) {
+		t.Errorf("%d captured files, %d rows", len(files), len(tests))
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			c := capturedCase(t, name)
+			f := New(testKey, "plumb", Rules{})
+			rec, err := f.Fingerprint(c.Answer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := f.Compare(rec, c.Event); got != tt.verdict {
+				t.Errorf("Compare = %v, want %v", got, tt.verdict)
+			}
+			if tt.verdict == Differs {
+				culprits := f.Attribute(c.Want, c.Event, nil)
+				if d := cmp.Diff(tt.culprits, lines(culprits)); d != "" {
+					t.Error(d)
+				}
+				if got := slices.ContainsFunc(culprits, AutoscalerOwns); got != tt.allowed {
+					t.Errorf("an autoscaler owns it: %v, want %v", got, tt.allowed)
+				}
+			}
+			if d := cmp.Diff(tt.foreign, f.Foreign(c.Event)); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+func lines(culprits []Culprit) []string {
+	var out []string
+	for _, c := range culprits {
+		for _, f := range c.Fields {
+			out = append(out, fmt.Sprintf("%s/%s/%s %s %v>%v", c.Manager, c.Operation, c.Sub, f.Path, f.From, f.To))
+		}
+	}
+	return out
+}
+
+func TestRestartsCanBeDriftByRule(t *testing.T) {
+	c := capturedCase(t, "restart")
+	f := New(testKey, "plumb", Rules{Restarts: RestartsDrift})
+	rec, _ := f.Fingerprint(c.Answer)
+	if got := f.Compare(rec, c.Event); got != Differs {
+		t.Fatalf("Compare = %v", got)
+	}
+	got := lines(f.Attribute(c.Want, c.Event, nil))
+	if len(got) != 1 || !strings.HasPrefix(got[0], "kubectl-rollout/Update/ ") {
+		t.Fatalf("culprits %q", got)
+	}
+}
+
+func TestWithoutPeopleOnlyOurOwnFieldsCount(t *testing.T) {
+	c := capturedCase(t, "sidecar")
+	f := New(testKey, "plumb", Rules{People: []string{}})
+	rec, _ := f.Fingerprint(c.Answer)
+	if got := f.Compare(rec, c.Event); got != Same {
+		t.Fatalf("Compare = %v", got)
+	}
+	if got := f.Attribute(c.Want, c.Event, nil); len(got) != 0 {
+		t.Fatalf("culprits %v", got)
+	}
+}
+
+func TestIgnoredFieldCountsInNeitherHashNorAttribution(t *testing.T) {
+	tests := map[string]struct {
+		file string
+		rule Ignore
+	}{
+		"by pointer":            {"scale", Ignore{Kind: "Deployment", Group: "apps", Pointers: []string{"/spec/replicas"}}},
+		"by path with a key":    {"set-image", Ignore{Paths: []string{".spec.template.spec.containers[name=web].image"}}},
+		"by jq select":          {"set-image", Ignore{Paths: []string{`.spec.template.spec.containers[] | select(.name == "web") | .image`}}},
+		"by pointer wildcard":   {"set-image", Ignore{Pointers: []string{"/spec/template/spec/containers/*/image"}}},
+		"by pointer index":      {"set-image", Ignore{Pointers: []string{"/spec/template/spec/containers/0/image"}}},
+		"a whole element":       {"sidecar", Ignore{Paths: []string{`.spec.template.spec.containers[]|select(.name=="sidecar")`}}},
+		"a deleted annotation":  {"edit-delete", Ignore{Pointers: []string{"/spec/template/metadata/annotations/checksum~1config"}}},
+		"a whole map":           {"label", Ignore{Paths: []string{".metadata.labels"}}},
+		"by name and namespace": {"scale", Ignore{Namespace: "def*", Name: "shop", Paths: []string{".spec.replicas"}}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			c := capturedCase(t, tt.file)
+			ignores, err := CompileIgnores([]Ignore{tt.rule})
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := New(testKey, "plumb", Rules{Ignores: ignores})
+			rec, _ := f.Fingerprint(c.Answer)
+			if got := f.Compare(rec, c.Event); got != Same {
+				t.Errorf("Compare = %v", got)
+			}
+			if got := f.Attribute(c.Want, c.Event, nil); len(got) != 0 {
+				t.Errorf("culprits %v", lines(got))
+			}
+		})
+	}
+}
+
+func TestIgnoredManagerIsNeverACulprit(t *testing.T) {
+	c := capturedCase(t, "scale")
+	ignores, _ := CompileIgnores([]Ignore{{Managers: []string{"kubectl"}}})
+	f := New(testKey, "plumb", Rules{Ignores: ignores})
+	if got := f.Attribute(c.Want, c.Event, nil); len(got) != 0 {
+		t.Fatalf("culprits %v", lines(got))
+	}
+	if got := f.Foreign(c.Event); len(got) != 0 {
+		t.Fatalf("foreign %v", got)
+	}
+}
+
+func TestVerdictsThatNeedNoHash(t *testing.T) {
+	c := capturedCase(t, "set-image")
+	f := New(testKey, "plumb", Rules{})
+	rec, _ := f.Fingerprint(c.Answer)
+	tests := map[string]struct {
+		rec    Record
+		change func(*unstructured.Unstructured)
+		want   Verdict
+	}{
+		"an event older than the record":                {Record{UID: rec.UID, Version: 1 << 40, Hash: rec.Hash, Schema: rec.Schema}, nil, Old},
+		"a late event of a predecessor is old":          {Record{UID: "new", Version: 1 << 40, Hash: rec.Hash, Schema: rec.Schema}, nil, Old},
+		"another object of the same name":               {rec, func(u *unstructured.Unstructured) { u.SetUID("other") }, Replaced},
+		"another version than the one applied":          {rec, func(u *unstructured.Unstructured) { u.SetAPIVersion("apps/v2") }, Stale},
+		"the version of the record is that very state":  {rec, func(u *unstructured.Unstructured) { u.SetResourceVersion(c.Answer.GetResourceVersion()) }, Same},
+		"a resourceVersion that is no number is hashed": {rec, func(u *unstructured.Unstructured) { u.SetResourceVersion("abc") }, Differs},
+		"losing every field set is a difference":        {rec, func(u *unstructured.Unstructured) { u.SetManagedFields(nil) }, Differs},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			u := c.Event.DeepCopy()
+			if tt.change != nil {
+				tt.change(u)
+			}
+			if got := f.Compare(tt.rec, u); got != tt.want {
+				t.Fatalf("Compare = %v, want %v", got, tt.want)
+			}
+		})
+	}
+}

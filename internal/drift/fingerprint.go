@@ -1,0 +1,152 @@
+package drift
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"plumb.cd/plumb/internal/object"
+)
+
+// ErrUnowned says that an object carries no field set of ours: it was never applied by us, everything was taken from us,
+// or the server keeps no managedFields. For the last case there is FingerprintFields.
+var ErrUnowned = errors.New("the object has no managedFields entry of our field manager")
+
+// Fingerprinter makes and compares Records. It is safe for concurrent use, and cheap enough to have one for each App.
+type Fingerprinter struct {
+	pads    *pads
+	manager string
+	rules   Rules
+	persons names
+}
+
+// New makes a Fingerprinter. key keys the hashes (32 random bytes, kept as long as the records are), manager is the field
+// manager name that we apply under.
+func New(key []byte, manager string, rules Rules) *Fingerprinter {
+	people := rules.People
+	if people == nil {
+		people = DefaultPeople
+	}
+	return &Fingerprinter{pads: padsOf(key), manager: manager, rules: rules, persons: compileNames(people)}
+}
+
+// Fingerprint records an object out of an apply's answer, a dry-run's answer, a read or an event: the fields of our
+// Apply entry and of people's tools beside it, with their values. It fails with ErrUnowned only.
+func (f *Fingerprinter) Fingerprint(obj *unstructured.Unstructured) (Record, error) {
+	es := entries(obj)
+	if !slices.ContainsFunc(es, f.ours) {
+		return Record{}, fmt.Errorf("%s: %w", object.Of(obj), ErrUnowned)
+	}
+	r := f.record(obj)
+	r.Hash = f.hash(obj, es)
+	return r, nil
+}
+
+// FingerprintFields records an object whose server keeps no managedFields: the fields that want states, with their live
+// values. Such a Record is compared by CompareFields, never by Compare.
+func (f *Fingerprinter) FingerprintFields(obj *unstructured.Unstructured, want map[string]any) Record {
+	r := f.record(obj)
+	r.Hash = f.hashFields(obj, want)
+	return r
+}
+
+func (f *Fingerprinter) record(obj *unstructured.Unstructured) Record {
+	version, _ := version(obj)
+	return Record{UID: string(obj.GetUID()), Version: version, Schema: f.schema(obj)}
+}
+
+// Compare holds an object of a watch event against the record made for it.
+//
+// Differs does not yet mean that there is something to undo: when Attribute then names nobody (an ignored manager took
+// an ignored field), the caller keeps a new Fingerprint instead.
+func (f *Fingerprinter) Compare(rec Record, obj *unstructured.Unstructured) Verdict {
+	if v, decided := f.precheck(rec, obj); decided {
+		return v
+	}
+	if f.hash(obj, entries(obj)) != rec.Hash {
+		return Differs
+	}
+	return Same
+}
+
+// CompareFields is Compare for records of FingerprintFields; want must be what the record was made with.
+func (f *Fingerprinter) CompareFields(rec Record, obj *unstructured.Unstructured, want map[string]any) Verdict {
+	if v, decided := f.precheck(rec, obj); decided {
+		return v
+	}
+	if f.hashFields(obj, want) != rec.Hash {
+		return Differs
+	}
+	return Same
+}
+
+// precheck settles what needs no hash. Versions of one kind in one cluster grow, across objects of the same name too, so
+// an older event is old whatever its UID.
+func (f *Fingerprinter) precheck(rec Record, obj *unstructured.Unstructured) (Verdict, bool) {
+	v, ok := version(obj)
+	switch {
+	case ok && v < rec.Version:
+		return Old, true
+	case string(obj.GetUID()) != rec.UID:
+		return Replaced, true
+	case f.schema(obj) != rec.Schema:
+		return Stale, true
+	case ok && v == rec.Version:
+		return Same, true
+	}
+	return Same, false
+}
+
+func version(obj *unstructured.Unstructured) (int64, bool) {
+	v, err := strconv.ParseInt(obj.GetResourceVersion(), 10, 64)
+	return v, err == nil
+}
+
+func (f *Fingerprinter) schema(obj *unstructured.Unstructured) string {
+	s := obj.GetAPIVersion()
+	if f.rules.Schema != nil {
+		if g := f.rules.Schema(obj.GroupVersionKind()); g != "" {
+			s += "@" + g
+		}
+	}
+	return s
+}
+
+func (f *Fingerprinter) hash(obj *unstructured.Unstructured, es []entry) Hash {
+	d := scratch.Get().(*digester)
+	defer scratch.Put(d)
+	d.start(f.pads, &f.rules)
+	d.buf = append(d.buf, 'M')
+	d.text(string(obj.GetUID()))
+	d.text(f.schema(obj))
+	ignored := f.rules.Ignores.ForObject(object.Of(obj))
+	var ours, people fieldsV1
+	for _, e := range es {
+		switch {
+		case f.ours(e):
+			ours = e.fields
+		case ignored.manager(e.manager):
+		case f.people(e):
+			people = merge(people, e.fields)
+		case e.sub != "status":
+			d.others = append(d.others, e.fields)
+		}
+	}
+	d.fields(obj.Object, ours, people, ignored.patterns())
+	return d.sum(f.pads)
+}
+
+func (f *Fingerprinter) hashFields(obj *unstructured.Unstructured, want map[string]any) Hash {
+	d := scratch.Get().(*digester)
+	defer scratch.Put(d)
+	d.start(f.pads, &f.rules)
+	d.buf = append(d.buf, 'W')
+	d.text(string(obj.GetUID()))
+	d.text(f.schema(obj))
+	ignored := f.rules.Ignores.ForObject(object.Of(obj))
+	d.fields(obj.Object, fieldsOf(want), nil, ignored.patterns())
+	return d.sum(f.pads)
+}
