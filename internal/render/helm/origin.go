@@ -2,6 +2,7 @@ package helm
 
 import (
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,25 +75,31 @@ func (o *origins) collect(ch *chart.Chart, out map[string]place) {
 	}
 }
 
-// line says where in the template document number doc (of those that rendered to something) of kind begins, counting
-// from 1. It is exact where the template has as many separators as its output has documents, or names the kind once;
-// otherwise it is 1.
-func (p place) line(doc, docs int, kind string) int {
+// line says where in the template document doc begins, counting from 1; kinds are the kinds of the documents that the
+// template rendered to. It is exact where the template has as many documents as its output, or names the kind as often;
+// a loop's documents all begin where the loop's one does. Otherwise it is 1.
+func (p place) line(doc int, kinds []string) int {
 	chunks := sourceChunks(string(p.source))
-	if len(chunks) == docs {
+	if len(chunks) == len(kinds) {
 		return chunks[doc].line
 	}
-	found := 0
-	for _, c := range chunks {
-		if !c.names(kind) {
-			continue
+	kind, nth, of := kinds[doc], 0, 0
+	for i, k := range kinds {
+		if k == kind {
+			of++
+			if i < doc {
+				nth++
+			}
 		}
-		if found != 0 {
-			return 1
-		}
-		found = c.line
 	}
-	return max(found, 1)
+	chunks = slices.DeleteFunc(chunks, func(c chunk) bool { return !c.names(kind) })
+	switch len(chunks) {
+	case 1:
+		return chunks[0].line
+	case of:
+		return chunks[nth].line
+	}
+	return 1
 }
 
 type chunk struct {
@@ -100,13 +107,16 @@ type chunk struct {
 	text string
 }
 
-func (c chunk) names(kind string) bool {
-	for l := range strings.Lines(c.text) {
-		if v, ok := strings.CutPrefix(l, "kind:"); ok && strings.Trim(strings.TrimSpace(v), `"'`) == kind {
-			return true
+func (c chunk) names(kind string) bool { return kindOf(c.text) == kind }
+
+// kindOf finds the kind in the text of a document or a template, without parsing it.
+func kindOf(text string) string {
+	for l := range strings.Lines(text) {
+		if v, ok := strings.CutPrefix(l, "kind:"); ok {
+			return strings.Trim(strings.TrimSpace(v), `"'`)
 		}
 	}
-	return false
+	return ""
 }
 
 // sourceChunks cuts a template at its separators and leaves out what can render to nothing but white space: blank lines,

@@ -100,17 +100,19 @@ func (o *output) addFile(name, text string, to *[]render.Object) error {
 		p = place{file: name}
 	}
 	docs := splitDocuments(text)
+	kinds := make([]string, len(docs))
 	for i, doc := range docs {
+		kinds[i] = kindOf(doc)
+	}
+	for i, doc := range docs {
+		origin := render.Origin{File: p.file, Line: p.line(i, kinds), Document: i}
 		body, err := decode(doc)
 		if err != nil {
-			where := fmt.Sprintf("%s:%d", p.file, p.line(i, len(docs), kindLine(doc)))
-			return yamlFault(where, fmt.Sprintf("document %d of what it renders to", i+1), err)
+			return yamlFault(at(origin), fmt.Sprintf("document %d of what it renders to", i+1), err)
 		}
 		if len(body) == 0 {
 			continue
 		}
-		kind, _ := body["kind"].(string)
-		origin := render.Origin{File: p.file, Line: p.line(i, len(docs), kind), Document: i}
 		list := to
 		if list == nil {
 			if list, err = o.listFor(body, origin); err != nil {
@@ -126,16 +128,6 @@ func (o *output) addFile(name, text string, to *[]render.Object) error {
 		*list = append(*list, render.Object{Body: body, Origin: origin})
 	}
 	return nil
-}
-
-// kindLine finds the kind of a document that does not parse.
-func kindLine(doc string) string {
-	for l := range strings.Lines(doc) {
-		if v, ok := strings.CutPrefix(l, "kind:"); ok {
-			return strings.TrimSpace(v)
-		}
-	}
-	return ""
 }
 
 // expand takes lists apart, after sorting: Helm sorts a List as one document.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -42,7 +43,9 @@ func collectSchemaProblems(ch *chart.Chart, vals map[string]any, src *source, pr
 				Message: fmt.Sprintf("the schema of chart %s refers to %s, which would be fetched while rendering", ch.Name(), remote.URL),
 				Next:    "put the definitions into values.schema.json, or set skipSchemaValidation"}
 		case errors.As(err, &wrong):
-			*problems = append(*problems, schemaProblems(ch.ChartPath(), wrong)...)
+			found := schemaProblems(ch.ChartPath(), wrong)
+			slices.Sort(found) // the library walks maps
+			*problems = append(*problems, found...)
 		case err != nil:
 			return invalid(fault.SyntaxInvalid, src.where("values.schema.json"), fmt.Sprintf("the schema of chart %s cannot be used", ch.Name()), err)
 		}
