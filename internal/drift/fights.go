@@ -50,8 +50,11 @@ type fight struct {
 	cooldown time.Duration // of the last yield; zero before the first
 }
 
-// NewFights makes an empty memory.
-func NewFights(o FightOptions) *Fights {
+// NewFights makes an empty memory with the default options.
+func NewFights() *Fights { return NewFightsWith(FightOptions{}) }
+
+// NewFightsWith makes an empty memory.
+func NewFightsWith(o FightOptions) *Fights {
 	if o.Retakes <= 0 {
 		o.Retakes = 3
 	}
