@@ -2,15 +2,11 @@ package helm
 
 import (
 	"errors"
-	"fmt"
 	"math"
 
 	yamlv2 "go.yaml.in/yaml/v2"
 	"k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/yaml"
-
-	"plumb.cd/plumb/internal/fault"
-	"plumb.cd/plumb/internal/render"
 )
 
 var errNoObject = errors.New("it is no object but a list or a plain value")
@@ -89,38 +85,4 @@ func convert(v any) (any, bool) {
 	default:
 		return nil, false
 	}
-}
-
-func at(o render.Origin) string { return fmt.Sprintf("%s:%d", o.File, o.Line) }
-
-// checkHead holds a document to what Helm demands: apiVersion, kind and name are strings.
-func checkHead(body map[string]any, origin render.Origin) error {
-	for _, field := range []string{"apiVersion", "kind"} {
-		if s, ok := body[field].(string); !ok || s == "" {
-			return invalid(fault.ObjectInvalid, at(origin), fmt.Sprintf("the document is no Kubernetes object: it has no %s, or one that is no string", field), nil)
-		}
-	}
-	return nil
-}
-
-// annotationsOf reads annotations as Helm does, which refuses numbers and booleans there.
-func annotationsOf(body map[string]any, origin render.Origin) (map[string]string, error) {
-	meta, _ := body["metadata"].(map[string]any)
-	raw, _ := meta["annotations"].(map[string]any)
-	if len(raw) == 0 {
-		return nil, nil
-	}
-	out := make(map[string]string, len(raw))
-	for k, v := range raw {
-		switch v := v.(type) {
-		case string:
-			out[k] = v
-		case nil:
-			out[k] = ""
-		default:
-			return nil, &fault.Error{Class: fault.Invalid, Reason: fault.ObjectInvalid, Where: at(origin),
-				Message: fmt.Sprintf("annotation %s is no string", k), Next: "quote its value"}
-		}
-	}
-	return out, nil
 }

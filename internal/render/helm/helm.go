@@ -16,7 +16,6 @@ package helm
 import (
 	"context"
 	"fmt"
-	"runtime/debug"
 
 	chart "helm.sh/helm/v4/pkg/chart/v2"
 	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
@@ -34,14 +33,8 @@ type renderer struct{}
 // New gives the renderer of charts. It holds nothing between two renders and may be used by many goroutines.
 func New() render.Renderer { return renderer{} }
 
-// Render implements render.Renderer.
-func (renderer) Render(ctx context.Context, files render.Files, req render.Request) (res render.Result, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &fault.Error{Class: fault.Invalid, Reason: fault.RenderCrashed, Where: req.Path,
-				Message: fmt.Sprintf("rendering the chart panicked: %v", p), Err: fmt.Errorf("%v\n%s", p, debug.Stack())}
-		}
-	}()
+// Render implements render.Renderer. Panics of Helm's libraries outside of templates pass; render.Run guards against them.
+func (renderer) Render(ctx context.Context, files render.Files, req render.Request) (render.Result, error) {
 	j, err := newJob(files, req)
 	if err != nil {
 		return render.Result{}, err
@@ -70,17 +63,14 @@ type job struct {
 	req      render.Request
 	src      *source
 	values   map[string]any // the user's, merged; without the chart's defaults
-	limits   render.Limits
+	maxBytes int64
 	warnings []string
 }
 
 func newJob(files render.Files, req render.Request) (*job, error) {
-	j := &job{req: req, limits: req.Limits}
-	if j.limits.OutputBytes <= 0 {
-		j.limits.OutputBytes = render.DefaultLimits.OutputBytes
-	}
-	if j.limits.Objects <= 0 {
-		j.limits.Objects = render.DefaultLimits.Objects
+	j := &job{req: req, maxBytes: req.Limits.OutputBytes}
+	if j.maxBytes <= 0 {
+		j.maxBytes = render.DefaultLimits.OutputBytes
 	}
 	if j.req.Helm.ReleaseName == "" {
 		j.req.Helm.ReleaseName = "release-name"
@@ -132,7 +122,7 @@ func (j *job) run(ctx context.Context, f *functions) (*output, error) {
 	if err != nil {
 		return nil, templateFault(err, places)
 	}
-	out := &output{limits: j.limits, places: places, asked: caps.asked.list(), lookups: f.lookups}
+	out := &output{maxBytes: j.maxBytes, places: places, asked: caps.asked.list(), lookups: f.lookups}
 	if err := out.collect(ch, rendered, j.req.Helm); err != nil {
 		return nil, err
 	}

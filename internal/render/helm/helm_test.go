@@ -47,7 +47,8 @@ func runCase(t *testing.T, file string) {
 		t.Fatal(err)
 	}
 	tree, req := treeOf(t, ar)
-	res, err := helm.New().Render(t.Context(), tree, req)
+	req.Kind = render.Helm
+	res, err := render.Run(t.Context(), map[render.Kind]render.Renderer{render.Helm: helm.New()}, tree, req)
 	got := describe(t, res, err)
 	if *record != "" && has(ar, "helm") {
 		set(ar, "helm", runHelm(t, tree, req))

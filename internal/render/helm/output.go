@@ -19,7 +19,7 @@ import (
 
 // output is what one run gave, in the order that helm template prints: CRDs, manifests by kind, hooks by kind.
 type output struct {
-	limits   render.Limits
+	maxBytes int64
 	places   map[string]place
 	asked    []string
 	lookups  bool
@@ -48,11 +48,7 @@ func (o *output) collect(ch *chart.Chart, rendered map[string]string, opts rende
 	}
 	sortByKind(o.manifests)
 	sortByKind(o.hooks)
-	for _, list := range []*[]render.Object{&o.crds, &o.manifests, &o.hooks} {
-		if *list, err = o.expand(*list); err != nil {
-			return err
-		}
-	}
+	o.crds, o.manifests, o.hooks = expand(o.crds), expand(o.manifests), expand(o.hooks)
 	return nil
 }
 
@@ -67,8 +63,8 @@ func (o *output) documentFiles(rendered map[string]string) ([]string, error) {
 		}
 		names = append(names, name)
 	}
-	if size > o.limits.OutputBytes {
-		return nil, invalid(fault.LimitExceeded, "", fmt.Sprintf("the chart renders to %d bytes, the limit is %d", size, o.limits.OutputBytes), nil)
+	if size > o.maxBytes {
+		return nil, invalid(fault.LimitExceeded, "", fmt.Sprintf("the chart renders to %d bytes, the limit is %d", size, o.maxBytes), nil)
 	}
 	slices.Sort(names)
 	return names, nil
@@ -94,12 +90,12 @@ func splitDocuments(text string) []string {
 }
 
 // addFile adds the documents of a file to a list, or, without one, to manifests and hooks as their annotations say.
-func (o *output) addFile(name, text string, to *[]render.Object) error {
+func (o *output) addFile(name, content string, to *[]render.Object) error {
 	p, ok := o.places[name]
 	if !ok {
 		p = place{file: name}
 	}
-	docs := splitDocuments(text)
+	docs := splitDocuments(content)
 	kinds := make([]string, len(docs))
 	for i, doc := range docs {
 		kinds[i] = kindOf(doc)
@@ -108,30 +104,26 @@ func (o *output) addFile(name, text string, to *[]render.Object) error {
 		origin := render.Origin{File: p.file, Line: p.line(i, kinds), Document: i}
 		body, err := decode(doc)
 		if err != nil {
-			return yamlFault(at(origin), fmt.Sprintf("document %d of what it renders to", i+1), err)
+			return yamlFault(render.Place(origin), fmt.Sprintf("document %d of what it renders to", i+1), err)
 		}
 		if len(body) == 0 {
 			continue
 		}
 		list := to
 		if list == nil {
-			if list, err = o.listFor(body, origin); err != nil {
-				return err
-			}
+			list = o.listFor(body, origin)
 		}
 		if list == nil {
 			continue
-		}
-		if err := checkHead(body, origin); err != nil {
-			return err
 		}
 		*list = append(*list, render.Object{Body: body, Origin: origin})
 	}
 	return nil
 }
 
-// expand takes lists apart, after sorting: Helm sorts a List as one document.
-func (o *output) expand(list []render.Object) ([]render.Object, error) {
+// expand takes lists apart, after sorting: Helm sorts a List as one document. What is no list, or no proper one, stays
+// for render.Finish to judge.
+func expand(list []render.Object) []render.Object {
 	out := make([]render.Object, 0, len(list))
 	for _, obj := range list {
 		items, ok := listItems(obj.Body)
@@ -139,44 +131,37 @@ func (o *output) expand(list []render.Object) ([]render.Object, error) {
 			out = append(out, obj)
 			continue
 		}
-		var parts []render.Object
 		for _, item := range items {
-			m, ok := item.(map[string]any)
-			if !ok {
-				return nil, invalid(fault.ObjectInvalid, at(obj.Origin), "an item of the list is no object", nil)
-			}
-			if err := checkHead(m, obj.Origin); err != nil {
-				return nil, err
-			}
-			parts = append(parts, render.Object{Body: m, Origin: obj.Origin})
+			out = append(out, expand([]render.Object{{Body: item, Origin: obj.Origin}})...)
 		}
-		parts, err := o.expand(parts)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, parts...)
 	}
-	if len(out) > o.limits.Objects {
-		return nil, invalid(fault.LimitExceeded, "", fmt.Sprintf("the chart renders to more than %d objects", o.limits.Objects), nil)
-	}
-	return out, nil
+	return out
 }
 
 // listItems gives the items of a List, or of a typed list, whose items may leave out what the list's own kind says.
-func listItems(body map[string]any) ([]any, bool) {
-	kind := body["kind"].(string)
+func listItems(body map[string]any) ([]map[string]any, bool) {
+	kind := text(body["kind"])
 	items, ok := body["items"].([]any)
 	if !ok || !strings.HasSuffix(kind, "List") {
 		return nil, false
 	}
-	if of := strings.TrimSuffix(kind, "List"); of != "" {
-		for _, item := range items {
-			if m, ok := item.(map[string]any); ok && m["kind"] == nil {
-				m["kind"], m["apiVersion"] = of, body["apiVersion"]
-			}
+	out := make([]map[string]any, 0, len(items))
+	for _, item := range items {
+		m, ok := item.(map[string]any)
+		if !ok {
+			return nil, false
 		}
+		if of := strings.TrimSuffix(kind, "List"); of != "" && m["kind"] == nil {
+			m["kind"], m["apiVersion"] = of, body["apiVersion"]
+		}
+		out = append(out, m)
 	}
-	return items, true
+	return out, true
+}
+
+func text(v any) string {
+	s, _ := v.(string)
+	return s
 }
 
 // events are the hooks that Helm knows; false for those that never run in an installation or upgrade.
@@ -189,28 +174,26 @@ var events = map[string]bool{
 }
 
 // listFor says where a document belongs; nil for one that is left out.
-func (o *output) listFor(body map[string]any, origin render.Origin) (*[]render.Object, error) {
-	annotations, err := annotationsOf(body, origin)
-	if err != nil {
-		return nil, err
-	}
-	hook, ok := annotations[release.HookAnnotation]
+func (o *output) listFor(body map[string]any, origin render.Origin) *[]render.Object {
+	meta, _ := body["metadata"].(map[string]any)
+	annotations, _ := meta["annotations"].(map[string]any)
+	hook, ok := annotations[release.HookAnnotation].(string)
 	if !ok {
-		return &o.manifests, nil
+		return &o.manifests
 	}
 	runs := false
 	for h := range strings.SplitSeq(hook, ",") {
 		r, known := events[strings.ToLower(strings.TrimSpace(h))]
 		if !known {
-			o.warnings = append(o.warnings, fmt.Sprintf("%s: left out, as Helm does: %s %q is no hook that Helm knows", at(origin), release.HookAnnotation, hook))
-			return nil, nil
+			o.warnings = append(o.warnings, fmt.Sprintf("%s: left out, as Helm does: %s %q is no hook that Helm knows", render.Place(origin), release.HookAnnotation, hook))
+			return nil
 		}
 		runs = runs || r
 	}
 	if !runs {
-		return nil, nil
+		return nil
 	}
-	return &o.hooks, nil
+	return &o.hooks
 }
 
 // rank is the place of a kind in Helm's order of installation; unknown kinds come last, by name.
@@ -224,7 +207,7 @@ var rank = func() map[string]int {
 
 func sortByKind(list []render.Object) {
 	slices.SortStableFunc(list, func(a, b render.Object) int {
-		ka, kb := a.Body["kind"].(string), b.Body["kind"].(string)
+		ka, kb := text(a.Body["kind"]), text(b.Body["kind"])
 		ra, aKnown := rank[ka]
 		rb, bKnown := rank[kb]
 		switch {
