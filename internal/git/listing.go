@@ -197,4 +197,3 @@ func (e *endpoint) checkAnswer(res *http.Response, want string) error {
 	}
 	return nil
 }
-

@@ -15,7 +15,9 @@ type nesting struct{ left, depth int }
 
 const maxNesting = 8
 
-func newNesting(l Limits) *nesting { return &nesting{left: l.withDefaults().Submodules, depth: maxNesting} }
+func newNesting(l Limits) *nesting {
+	return &nesting{left: l.withDefaults().Submodules, depth: maxNesting}
+}
 
 // fetchNested brings the submodules of every resolved commit into mirrors of their own. What fails is said in the
 // result of the ref, beside the commit.

@@ -48,7 +48,9 @@ func VerifyWebhook(secret, body []byte, header http.Header) error {
 }
 
 // SignWebhook is the value of SignatureHeader for a body.
-func SignWebhook(secret, body []byte) string { return "sha256=" + hex.EncodeToString(sign(secret, body)) }
+func SignWebhook(secret, body []byte) string {
+	return "sha256=" + hex.EncodeToString(sign(secret, body))
+}
 
 func sign(secret, body []byte) []byte {
 	mac := hmac.New(sha256.New, secret)

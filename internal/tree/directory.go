@@ -16,12 +16,12 @@ import (
 
 // FromDir makes a file system of a working directory, as it is on disk now. It never leaves the directory, whatever the
 // symlinks in it say; ".git" is not part of it. Close it after use.
-func FromDir(ctx context.Context, dir string, lim Limits) (*FS, error) {
+func FromDir(dir string, lim Limits) (*FS, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("opening the directory: %w", err)
 	}
-	f := newFS(ctx, node{mode: git.ModeDir, ref: ".", src: dirSource{root}}, lim)
+	f := newFS(node{mode: git.ModeDir, ref: ".", src: dirSource{root}}, lim)
 	f.core.closer = root
 	return f, nil
 }

@@ -44,7 +44,7 @@ type FS struct {
 
 // core is what the views of one revision share.
 type core struct {
-	ctx    context.Context // of the render that this file system serves
+	ctx    context.Context // of the render that this file system serves; nil when its source needs none
 	root   node
 	lim    Limits
 	closer io.Closer
@@ -66,12 +66,14 @@ type dirKey struct {
 // New makes a file system of the tree rootTreeOID. With a git.Nested as src, submodules are read too. The context bounds
 // every read of the file system's life.
 func New(ctx context.Context, src Objects, rootTreeOID string, lim Limits) *FS {
-	return newFS(ctx, node{mode: git.ModeDir, id: rootTreeOID, ref: rootTreeOID, src: &objectSource{src}}, lim)
+	f := newFS(node{mode: git.ModeDir, id: rootTreeOID, ref: rootTreeOID, src: &objectSource{src}}, lim)
+	f.core.ctx = ctx
+	return f
 }
 
-func newFS(ctx context.Context, root node, lim Limits) *FS {
+func newFS(root node, lim Limits) *FS {
 	return &FS{base: ".", core: &core{
-		ctx: ctx, root: root, lim: lim.withDefaults(),
+		root: root, lim: lim.withDefaults(),
 		dirs: map[dirKey][]node{}, subs: map[string]node{}, read: map[string]int64{}, notes: map[string]string{}, rec: recorder{},
 	}}
 }
@@ -192,11 +194,12 @@ func (f *FS) ReadDir(name string) ([]fs.DirEntry, error) {
 	if err != nil {
 		return nil, pathError("readdir", name, err)
 	}
-	entries := make([]fs.DirEntry, len(nodes))
-	for i, n := range nodes {
-		entries[i] = in.core.info(place{path: path.Join(found.path, n.name), node: n}, n.name)
+	mounted := in.mountChildren(full)
+	entries := make([]fs.DirEntry, 0, len(nodes)+len(mounted))
+	for _, n := range nodes {
+		entries = append(entries, in.core.info(place{path: path.Join(found.path, n.name), node: n}, n.name))
 	}
-	return entries, nil
+	return withMounted(entries, mounted), nil
 }
 
 // Stat says what a path is, following symlinks. Only existence and kind are traced; asking the result for its Size reads

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -11,14 +12,17 @@ import (
 // Index answers which of many traces a set of changes touches, exactly as Trace.Touches would for each, at a cost that
 // goes with the changes and their paths, not with the number of traces. It is safe for concurrent use; the zero value is
 // empty.
-type Index struct {
+type Index[K comparable] struct {
 	mu    sync.RWMutex
 	root  vertex
-	keys  map[string]uint32
-	names []string    // by number
+	keys  map[K]uint32
+	names []K         // by number
 	marks [][]*vertex // by number: where the key has marks
 	free  []uint32    // numbers to use again
 }
+
+// NewIndex returns an empty index.
+func NewIndex[K comparable]() *Index[K] { return &Index[K]{} }
 
 // vertex is one path. Vertices without marks and children are cut off.
 type vertex struct {
@@ -35,7 +39,7 @@ type mark struct {
 }
 
 // Add puts a key's trace in, instead of what it had.
-func (x *Index) Add(key string, t Trace) {
+func (x *Index[K]) Add(key K, t Trace) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.remove(key)
@@ -52,9 +56,9 @@ func (x *Index) Add(key string, t Trace) {
 	}
 }
 
-func (x *Index) number(key string) uint32 {
+func (x *Index[K]) number(key K) uint32 {
 	if x.keys == nil {
-		x.keys = map[string]uint32{}
+		x.keys = map[K]uint32{}
 	}
 	var n uint32
 	if len(x.free) > 0 {
@@ -71,7 +75,7 @@ func (x *Index) number(key string) uint32 {
 }
 
 // grow finds or makes the vertex of a path.
-func (x *Index) grow(p string) *vertex {
+func (x *Index[K]) grow(p string) *vertex {
 	v := &x.root
 	for _, name := range split(p) {
 		next := v.below[name]
@@ -88,13 +92,13 @@ func (x *Index) grow(p string) *vertex {
 }
 
 // Remove takes a key out. Removing what is not there is fine.
-func (x *Index) Remove(key string) {
+func (x *Index[K]) Remove(key K) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.remove(key)
 }
 
-func (x *Index) remove(key string) {
+func (x *Index[K]) remove(key K) {
 	n, ok := x.keys[key]
 	if !ok {
 		return
@@ -110,34 +114,35 @@ func (x *Index) remove(key string) {
 		}
 	}
 	delete(x.keys, key)
-	x.marks[n], x.names[n] = nil, ""
+	var none K
+	x.marks[n], x.names[n] = nil, none
 	x.free = append(x.free, n)
 }
 
 // Len is the number of keys.
-func (x *Index) Len() int {
+func (x *Index[K]) Len() int {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	return len(x.keys)
 }
 
-// Affected are the keys whose traces the changes touch, sorted.
-func (x *Index) Affected(changes []git.Change) []string {
+// Affected are the keys whose traces the changes touch, in an order that depends on nothing but the calls of Add and
+// Remove before.
+func (x *Index[K]) Affected(changes []git.Change) []K {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	hit := map[uint32]bool{}
 	for _, c := range changes {
 		x.affected(c, hit)
 	}
-	out := make([]string, 0, len(hit))
-	for n := range hit {
+	out := make([]K, 0, len(hit))
+	for _, n := range slices.Sorted(maps.Keys(hit)) {
 		out = append(out, x.names[n])
 	}
-	slices.Sort(out)
 	return out
 }
 
-func (x *Index) affected(c git.Change, hit map[uint32]bool) {
+func (x *Index[K]) affected(c git.Change, hit map[uint32]bool) {
 	v := &x.root
 	names := split(c.Path)
 	for i, name := range names {

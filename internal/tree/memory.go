@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"slices"
 	"strings"
 
@@ -44,18 +45,33 @@ func objectID(kind string, data []byte) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// FromMap makes a file system of files in memory: path → content. It is for tests and for archives such as charts. A
-// path that is not clean and inside, or that is a file and a directory at once, is refused.
-func FromMap(ctx context.Context, files map[string][]byte, lim Limits) (*FS, error) {
+// FromMap makes a file system of files in memory: path → content. It is for tests and for archives such as charts, which
+// are bounded where they are unpacked. When a path is not clean and inside, or is a file and a directory at once, every
+// read fails and says so.
+func FromMap(files map[string][]byte) *FS {
 	m := make(map[string]mapFile, len(files))
 	for p, data := range files {
 		m[p] = mapFile{mode: git.ModeFile, data: data}
 	}
-	return fromFiles(ctx, m, lim)
+	unlimited := Limits{FileBytes: math.MaxInt64 / 2, TotalBytes: math.MaxInt64 / 2}
+	f, err := fromFiles(m, unlimited)
+	if err != nil {
+		return newFS(node{mode: git.ModeDir, src: broken{err}}, unlimited)
+	}
+	return f
 }
 
+// broken is the source of a file system that could not be made.
+type broken struct{ err error }
+
+func (b broken) entries(context.Context, node) ([]node, error) { return nil, b.err }
+func (b broken) blob(context.Context, node, int64) ([]byte, string, error) {
+	return nil, "", b.err
+}
+func (b broken) submodule(context.Context, node) (node, bool, error) { return node{}, false, b.err }
+
 // FromFS reads every regular file and symlink of fsys into memory.
-func FromFS(ctx context.Context, fsys fs.FS, lim Limits) (*FS, error) {
+func FromFS(fsys fs.FS, lim Limits) (*FS, error) {
 	lim = lim.withDefaults()
 	files := map[string]mapFile{}
 	var total int64
@@ -87,7 +103,7 @@ func FromFS(ctx context.Context, fsys fs.FS, lim Limits) (*FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fromFiles(ctx, files, lim)
+	return fromFiles(files, lim)
 }
 
 type mapFile struct {
@@ -95,7 +111,7 @@ type mapFile struct {
 	data []byte
 }
 
-func fromFiles(ctx context.Context, files map[string]mapFile, lim Limits) (*FS, error) {
+func fromFiles(files map[string]mapFile, lim Limits) (*FS, error) {
 	m := &memory{blobs: map[string][]byte{}, trees: map[string][]git.Entry{}}
 	root := &mapDir{}
 	for p, f := range files {
@@ -106,7 +122,8 @@ func fromFiles(ctx context.Context, files map[string]mapFile, lim Limits) (*FS, 
 			return nil, &fault.Error{Class: fault.Invalid, Reason: fault.ObjectInvalid, Message: err.Error(), Err: err}
 		}
 	}
-	return New(ctx, m, root.store(m), lim), nil
+	id := root.store(m)
+	return newFS(node{mode: git.ModeDir, id: id, ref: id, src: &objectSource{m}}, lim), nil
 }
 
 // mapDir is a directory while an in-memory tree is built.

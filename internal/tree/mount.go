@@ -11,8 +11,9 @@ import (
 )
 
 // Mount shows other file systems below base: the path "$values/a.yaml" reads a.yaml of mounts["$values"]. Names may have
-// slashes. They hide what base has there, do not appear in base's listings, and no symlink crosses into them. Each
-// file system keeps its own trace; Traces gathers them.
+// slashes. A mount hides what base has in its place, and no symlink of base leads into it. It appears in the listing of
+// its directory, unless its name starts with "$": that is only found by who asks for it. Each file system keeps its own
+// trace; Traces gathers them.
 func Mount(base *FS, mounts map[string]*FS) *FS {
 	all := maps.Clone(base.mounts)
 	if all == nil {
@@ -45,21 +46,36 @@ func (f *FS) mountParent(p string) bool {
 	return false
 }
 
-// mountChildren lists a directory that exists only because something is mounted below it; nil when there is none.
+// mountChildren are the visible entries that mounts add to a directory.
 func (f *FS) mountChildren(p string) []fs.DirEntry {
+	prefix := p + "/"
+	if p == "." {
+		prefix = ""
+	}
 	names := map[string]bool{}
 	for name := range f.mounts {
-		if rest, ok := strings.CutPrefix(name, p+"/"); ok {
-			child, _, _ := strings.Cut(rest, "/")
-			names[child] = true
+		if rest, ok := strings.CutPrefix(name, prefix); ok {
+			if child, _, _ := strings.Cut(rest, "/"); !strings.HasPrefix(child, "$") {
+				names[child] = true
+			}
 		}
-	}
-	if len(names) == 0 {
-		return nil
 	}
 	var list []fs.DirEntry
 	for _, n := range slices.Sorted(maps.Keys(names)) {
 		list = append(list, info{name: n, mode: git.ModeDir})
 	}
 	return list
+}
+
+// withMounted merges entries of mounts into a listing, in place of entries of the same name.
+func withMounted(entries, mounted []fs.DirEntry) []fs.DirEntry {
+	for _, m := range mounted {
+		i, found := slices.BinarySearchFunc(entries, m.Name(), func(e fs.DirEntry, name string) int { return strings.Compare(e.Name(), name) })
+		if found {
+			entries[i] = m
+		} else {
+			entries = slices.Insert(entries, i, m)
+		}
+	}
+	return entries
 }

@@ -1,7 +1,6 @@
 package tree
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -20,13 +19,13 @@ import (
 type repo map[string]mapFile
 
 var (
-	names   = []string{"a", "b", "c"}
+	words   = []string{"a", "b", "c"}
 	targets = []string{"a", "b", "../a", "../b/c", "b/c", "c/..", "..", "../..", "/a", "a/../b", ".", "x"}
 	commits = []string{strings.Repeat("1", 40), strings.Repeat("2", 40)}
 )
 
 func genPath(t *rapid.T) string {
-	parts := rapid.SliceOfN(rapid.SampledFrom(names), 1, 3).Draw(t, "path")
+	parts := rapid.SliceOfN(rapid.SampledFrom(words), 1, 3).Draw(t, "path")
 	return strings.Join(parts, "/")
 }
 
@@ -193,7 +192,7 @@ func perform(f *FS, ops []op) string {
 }
 
 func open(t interface{ Fatal(...any) }, r repo) *FS {
-	f, err := fromFiles(context.Background(), r, Limits{})
+	f, err := fromFiles(r, Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +206,7 @@ func TestAffectedIsWhatReadingAgainWouldShow(t *testing.T) {
 		old := genRepo(t)
 		now := edit(t, old)
 		changes := diff(old, now)
-		var index Index
+		index := NewIndex[string]()
 		want := []string{}
 		before := open(t, now)
 		for i := range 5 {
