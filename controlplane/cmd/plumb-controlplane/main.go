@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -73,7 +75,7 @@ func serve(ctx context.Context, options plane.Options, stdout, stderr io.Writer)
 		return exitFailed
 	}
 	fmt.Fprintf(stdout, "READY server=%s kubeconfig=%s engine-kubeconfig=%s pid=%d took=%.1fs\n",
-		p.Server, p.Kubeconfig, p.EngineKubeconfig, os.Getpid(), time.Since(start).Seconds())
+		p.Server, field(p.Kubeconfig), field(p.EngineKubeconfig), os.Getpid(), time.Since(start).Seconds())
 	<-p.Failed()
 	code := 0
 	if ctx.Err() == nil {
@@ -82,6 +84,14 @@ func serve(ctx context.Context, options plane.Options, stdout, stderr io.Writer)
 	}
 	p.Stop()
 	return code
+}
+
+// field returns s as it is, or quoted if it would not be one field of the line.
+func field(s string) string {
+	if strings.ContainsAny(s, " \t\n\"") {
+		return strconv.Quote(s)
+	}
+	return s
 }
 
 func parse(args []string, stderr io.Writer) (o plane.Options, parent int, err error) {

@@ -41,6 +41,7 @@ func NewServer(runner *Runner, keys *pki.Dir) (*Server, error) {
 	s := &Server{runner: runner, listener: newPipeListener()}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /containerLogs/{namespace}/{pod}/{container}", s.logs)
+	mux.HandleFunc("/portForward/{namespace}/{pod}", s.portForward)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, fmt.Sprintf("simulated Pods cannot do %s", r.URL.Path), http.StatusNotImplemented)
 	})
