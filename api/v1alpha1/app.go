@@ -221,7 +221,7 @@ type ObjectReference struct {
 //
 // +kubebuilder:validation:XValidation:rule="has(self.pointers) || has(self.paths) || has(self.managers)",message="say what to ignore: pointers, paths or managers"
 type IgnoreRule struct {
-	// API group; "" is the core group, "*" is any.
+	// API group; empty is the core group, "*" is any. Counts only with a kind.
 	// +kubebuilder:validation:MaxLength=253
 	Group string `json:"group,omitempty"`
 	// +kubebuilder:validation:MaxLength=63

@@ -51,12 +51,14 @@ const (
 	HookFailed         Reason = "HookFailed"
 	DeadlineExceeded   Reason = "DeadlineExceeded" // a wave, hook or attempt ran out of time
 	ClusterUnreachable Reason = "ClusterUnreachable"
+	NotFound           Reason = "NotFound"           // the object is not in the cluster
 	ClusterUnknown     Reason = "ClusterUnknown"     // no Cluster of that name
 	RepositoryUnknown  Reason = "RepositoryUnknown"  // no Repository of that name
 	CredentialsMissing Reason = "CredentialsMissing" // a Secret that is named does not exist or lacks a key
 
 	// States of an App without an error.
 	Synced             Reason = "Synced"
+	Ready              Reason = "Ready" // a Repository or Cluster is as it should be
 	Progressing        Reason = "Progressing"
 	Unhealthy          Reason = "Unhealthy"
 	Drifted            Reason = "Drifted"

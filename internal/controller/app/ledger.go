@@ -1,0 +1,135 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"plumb.cd/plumb/api/v1alpha1"
+	"plumb.cd/plumb/internal/convert"
+	"plumb.cd/plumb/internal/engine"
+	"plumb.cd/plumb/internal/fault"
+)
+
+// memoryOwner is the field manager of status.memory. Nobody else writes that field, and nothing else is written by it,
+// so that neither write can lose the other's.
+const memoryOwner = client.FieldOwner("plumb-memory")
+
+// Ledger knows what was told and written about each App, and stores the engine's memory. It is the engine's MemoryStore.
+type Ledger struct {
+	hub client.Client
+
+	mu      sync.Mutex
+	entries map[engine.Key]entry
+}
+
+type entry struct {
+	uid   string
+	mark  string              // of what the engine was told
+	rv    string              // that our last status write made
+	wrote *v1alpha1.AppStatus // by that write; nil once the cache has it
+	at    time.Time           // of that write
+}
+
+// NewLedger makes a Ledger that writes through hub.
+func NewLedger(hub client.Client) *Ledger {
+	return &Ledger{hub: hub, entries: map[engine.Key]entry{}}
+}
+
+// SaveMemory returns when m is stored in the App's status.
+func (l *Ledger) SaveMemory(ctx context.Context, key engine.Key, m engine.Memory) error {
+	value, err := convert.Memory(m)
+	if err != nil {
+		return err
+	}
+	uid := l.get(key).uid
+	app := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}
+	// The whole value is replaced: a merge would keep what was taken out of it.
+	err = l.hub.Status().Patch(ctx, app, jsonPatch(
+		operation{Op: "test", Path: "/metadata/uid", Value: quoted(uid)},
+		operation{Op: "add", Path: "/status/memory", Value: value},
+	), memoryOwner)
+	if apierrors.IsInvalid(err) {
+		// There is no status yet (then nothing can be lost by a merge), or it is another App of the same name (then the
+		// UID is refused here).
+		merge := fmt.Sprintf(`{"metadata":{"uid":%s},"status":{"memory":%s}}`, quoted(uid), value)
+		err = l.hub.Status().Patch(ctx, app, client.RawPatch(types.MergePatchType, []byte(merge)), memoryOwner)
+	}
+	if err != nil {
+		return &fault.Error{
+			Class: fault.Transient, Reason: fault.Unreachable, Where: "App/" + key.String(),
+			Message: "what the App must remember could not be stored: " + err.Error(), Err: err,
+		}
+	}
+	return nil
+}
+
+type operation struct {
+	Op    string          `json:"op"`
+	Path  string          `json:"path"`
+	Value json.RawMessage `json:"value"`
+}
+
+func jsonPatch(ops ...operation) client.Patch {
+	b, _ := json.Marshal(ops) // raw JSON inside plain structs has a form
+	return client.RawPatch(types.JSONPatchType, b)
+}
+
+func quoted(s string) json.RawMessage {
+	b, _ := json.Marshal(s) // a string always has a form
+	return b
+}
+
+func (l *Ledger) get(key engine.Key) entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.entries[key]
+}
+
+func (l *Ledger) change(key engine.Key, f func(*entry)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e := l.entries[key]
+	f(&e)
+	l.entries[key] = e
+}
+
+// told is the mark of what the engine was told last; empty when it was told nothing.
+func (l *Ledger) told(key engine.Key) string { return l.get(key).mark }
+
+func (l *Ledger) remember(key engine.Key, uid, mark string) {
+	l.change(key, func(e *entry) { e.uid, e.mark = uid, mark })
+}
+
+func (l *Ledger) forget(key engine.Key) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.entries, key)
+}
+
+func (l *Ledger) wrote(key engine.Key, rv string, s v1alpha1.AppStatus, at time.Time) {
+	l.change(key, func(e *entry) { e.rv, e.wrote, e.at = rv, &s, at })
+}
+
+func (l *Ledger) lastWrite(key engine.Key) time.Time { return l.get(key).at }
+
+// newerStatus is what we wrote last, while the cache is at an older version; nil when the cache has caught up.
+func (l *Ledger) newerStatus(key engine.Key, cached string) *v1alpha1.AppStatus {
+	e := l.get(key)
+	if e.wrote == nil {
+		return nil
+	}
+	if order, err := resourceversion.CompareResourceVersion(cached, e.rv); err == nil && order < 0 {
+		return e.wrote
+	}
+	l.change(key, func(e *entry) { e.wrote = nil })
+	return nil
+}

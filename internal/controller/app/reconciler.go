@@ -1,0 +1,170 @@
+// Package app watches Apps, tells the engine about them, and writes what the engine says into their status.
+package app
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"plumb.cd/plumb/api/v1alpha1"
+	"plumb.cd/plumb/internal/convert"
+	"plumb.cd/plumb/internal/engine"
+)
+
+// Engine is what the controller needs of the engine.
+type Engine interface {
+	SetApp(engine.App)
+	ForgetApp(engine.Key)
+	Snapshot(engine.Key) (engine.Snapshot, bool)
+}
+
+const (
+	// statusOwner is the field manager of status writes.
+	statusOwner = client.FieldOwner("plumb-status")
+	// quickWithin is how long an attempt may run before the status says so: most end sooner, and then one write tells all.
+	quickWithin = 500 * time.Millisecond
+	// writeEvery spaces the writes that tell progress alone.
+	writeEvery = time.Second
+)
+
+// Reconciler keeps one App after the other. It holds no timers: an App that must be looked at later is queued for later.
+type Reconciler struct {
+	hub    client.Client // reads from the cache
+	live   client.Reader // reads from the API server
+	engine Engine
+	ledger *Ledger
+	now    func() time.Time
+}
+
+// New makes a Reconciler. The ledger is the one that the engine stores its memory in.
+func New(hub client.Client, live client.Reader, e Engine, ledger *Ledger, now func() time.Time) *Reconciler {
+	return &Reconciler{hub: hub, live: live, engine: e, ledger: ledger, now: now}
+}
+
+// Reconcile is called when the App changed, and when the engine has something new to say about it.
+func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	key := engine.Key{Namespace: req.Namespace, Name: req.Name}
+	app, err := r.get(ctx, req)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	if app == nil || leaving(app) {
+		r.engine.ForgetApp(key)
+		r.ledger.forget(key)
+		return reconcile.Result{}, nil
+	}
+	if err := r.tell(ctx, key, app); err != nil {
+		return reconcile.Result{}, err
+	}
+	snapshot, known := r.engine.Snapshot(key)
+	switch {
+	case !known:
+		return reconcile.Result{}, nil
+	case snapshot.Deleted:
+		return reconcile.Result{}, r.release(ctx, app)
+	}
+	return r.report(ctx, key, app, snapshot)
+}
+
+// get gives a copy of the App that the caller may change; nil when there is none.
+func (r *Reconciler) get(ctx context.Context, req reconcile.Request) (*v1alpha1.App, error) {
+	var app v1alpha1.App
+	if err := r.hub.Get(ctx, req.NamespacedName, &app); err != nil {
+		if apierrors.IsNotFound(err) {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("reading App %s: %w", req.NamespacedName, err)
+	}
+	return &app, nil
+}
+
+// leaving reports that a deleted App is none of our business any more: what we had to do is done, others hold it.
+func leaving(app *v1alpha1.App) bool {
+	return app.DeletionTimestamp != nil && !controllerutil.ContainsFinalizer(app, v1alpha1.Finalizer)
+}
+
+// tell gives the App to the engine when it is new, or when what the engine must know of it changed. The first time it
+// makes sure that the App is what the API server has, not a cache: its memory decides whether a hook runs again.
+func (r *Reconciler) tell(ctx context.Context, key engine.Key, app *v1alpha1.App) error {
+	mark := markOf(app)
+	if r.ledger.told(key) == mark {
+		return nil
+	}
+	switch {
+	case !controllerutil.ContainsFinalizer(app, v1alpha1.Finalizer):
+		before := app.DeepCopy()
+		controllerutil.AddFinalizer(app, v1alpha1.Finalizer)
+		patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+		if err := r.hub.Patch(ctx, app, patch); err != nil {
+			return fmt.Errorf("adding the finalizer to App %s: %w", key, err)
+		}
+	case r.ledger.told(key) == "":
+		if err := r.live.Get(ctx, client.ObjectKeyFromObject(app), app); err != nil {
+			return fmt.Errorf("reading App %s: %w", key, client.IgnoreNotFound(err))
+		}
+	}
+	r.ledger.remember(key, string(app.UID), markOf(app))
+	r.engine.SetApp(convert.App(app))
+	return nil
+}
+
+// markOf changes whenever the engine must hear of the App again.
+func markOf(app *v1alpha1.App) string {
+	return fmt.Sprintf("%s %d %t\n%s\n%s\n%s", app.UID, app.Generation, app.DeletionTimestamp != nil,
+		app.Annotations[v1alpha1.AnnotationSyncRequest],
+		app.Annotations[v1alpha1.AnnotationRefresh],
+		app.Annotations[v1alpha1.AnnotationCancel])
+}
+
+// release lets the API server delete the App.
+func (r *Reconciler) release(ctx context.Context, app *v1alpha1.App) error {
+	before := app.DeepCopy()
+	if !controllerutil.RemoveFinalizer(app, v1alpha1.Finalizer) {
+		return nil
+	}
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := r.hub.Patch(ctx, app, patch); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("removing the finalizer of App %s/%s: %w", app.Namespace, app.Name, err)
+	}
+	return nil
+}
+
+// report writes the status when it differs from what is there.
+func (r *Reconciler) report(ctx context.Context, key engine.Key, app *v1alpha1.App, s engine.Snapshot) (reconcile.Result, error) {
+	if newer := r.ledger.newerStatus(key, app.ResourceVersion); newer != nil {
+		app.Status = *newer // the cache has not seen our last write yet
+	}
+	status := convert.AppStatus(app.Status, s)
+	if equality.Semantic.DeepEqual(app.Status, status) {
+		return reconcile.Result{}, nil
+	}
+	if wait := r.patience(key, app.Status, s); wait > 0 {
+		return reconcile.Result{RequeueAfter: wait}, nil
+	}
+	before := app.DeepCopy()
+	app.Status = status
+	if err := r.hub.Status().Patch(ctx, app, client.MergeFrom(before), statusOwner); err != nil {
+		return reconcile.Result{}, fmt.Errorf("writing the status of App %s: %w", key, client.IgnoreNotFound(err))
+	}
+	r.ledger.wrote(key, app.ResourceVersion, app.Status, r.now())
+	return reconcile.Result{}, nil
+}
+
+// patience is how long a write may wait for more to come: an outcome is written at once, an attempt that has only just
+// begun, and news of its progress, are not.
+func (r *Reconciler) patience(key engine.Key, old v1alpha1.AppStatus, s engine.Snapshot) time.Duration {
+	if s.State != engine.StateDeploying {
+		return 0
+	}
+	now := r.now()
+	if old.State != string(s.State) {
+		return quickWithin - now.Sub(s.Since)
+	}
+	return writeEvery - now.Sub(r.ledger.lastWrite(key))
+}
