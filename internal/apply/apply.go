@@ -18,7 +18,10 @@ import (
 type Cluster interface {
 	// Apply is a server-side apply under the installation's field manager.
 	Apply(ctx context.Context, obj *unstructured.Unstructured, o Options) (*unstructured.Unstructured, error)
+	// Create is a server-side apply that succeeds only where no object of that name is; otherwise object.ErrExists is in
+	// the chain of its error.
 	Create(ctx context.Context, obj *unstructured.Unstructured, o Options) (*unstructured.Unstructured, error)
+	// Replace is a PUT; obj carries the resourceVersion that it replaces.
 	Replace(ctx context.Context, obj *unstructured.Unstructured, o Options) (*unstructured.Unstructured, error)
 	Get(ctx context.Context, kind schema.GroupVersionKind, id object.ID) (*unstructured.Unstructured, error)
 	Delete(ctx context.Context, kind schema.GroupVersionKind, id object.ID, p Preconditions) error
@@ -29,18 +32,14 @@ type Cluster interface {
 	Disown(ctx context.Context, kind schema.GroupVersionKind, id object.ID, p Preconditions) error
 }
 
+// ErrNotFound is in the chain of a Cluster's error when the object is absent.
+var ErrNotFound = object.ErrNotFound
+
 // Options of one write.
-type Options struct {
-	Force  bool // take conflicting fields
-	DryRun bool
-}
+type Options = object.WriteOptions
 
 // Preconditions make a delete refuse another object than the one that was planned.
-type Preconditions struct {
-	UID         string
-	Owner       object.Owner // proven on the live object in the function that deletes
-	Propagation string
-}
+type Preconditions = object.Preconditions
 
 // Observer tells what the watch knows.
 type Observer interface {
