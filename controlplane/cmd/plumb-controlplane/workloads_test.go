@@ -178,6 +178,10 @@ func TestStatefulSetsGetVolumesAndIngressesAddresses(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, func(ctx context.Context) (bool, string) {
+		_, err := c.CoreV1().Namespaces().Get(ctx, ns, metav1.GetOptions{})
+		return err != nil, "the deleted namespace is still there"
+	})
+	eventually(t, func(ctx context.Context) (bool, string) {
 		_, err := c.CoreV1().PersistentVolumes().Get(ctx, volume, metav1.GetOptions{})
 		return err != nil, "the volume of a deleted claim is still there"
 	})

@@ -32,6 +32,7 @@ func StartManager(ctx context.Context, g *supervise.Group, keys *pki.Dir, kubeco
 	flags := s.Flags(known, off, aliases)
 	s.ParsedFlags = &flags
 	err = parse("kube-controller-manager", flags, append(clientFlags(kubeconfig),
+		"--controllers=*,-namespace-controller", // see RunNamespaces
 		"--use-service-account-credentials=true",
 		"--service-account-private-key-file="+keys.Path("sa.key"),
 		"--root-ca-file="+keys.Path("ca.crt"),

@@ -19,7 +19,7 @@ import (
 //
 //	ca, front-proxy-ca             authorities (.crt and .key)
 //	apiserver, kubelet             server certificates
-//	admin, controller-manager, scheduler, nodes, kubelet-client, front-proxy-client
+//	admin, controller-manager, scheduler, simulation, kubelet-client, front-proxy-client
 //	sa.key                         signs service account tokens
 type Dir struct{ path string }
 
@@ -64,9 +64,9 @@ func Ensure(path string, address net.IP) (*Dir, error) {
 		{"admin", ca, client("kubernetes-admin", "system:masters")},
 		{"controller-manager", ca, client("system:kube-controller-manager")},
 		{"scheduler", ca, client("system:kube-scheduler")},
-		// One user stands for all kubelets. In the group of masters it is exempt from API Priority and Fairness; real
+		// All that is not Kubernetes itself. In the group of masters it is exempt from API Priority and Fairness: real
 		// kubelets each have a share of their own.
-		{"nodes", ca, client("plumb-controlplane:nodes", "system:masters")},
+		{"simulation", ca, client("plumb-controlplane", "system:masters")},
 	} {
 		if err := c.by.ensure(d, c.name, c.template); err != nil {
 			return nil, err

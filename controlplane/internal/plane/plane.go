@@ -14,6 +14,8 @@ import (
 	"strconv"
 
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"plumb.cd/plumb/controlplane/internal/apiserver"
@@ -138,7 +140,7 @@ func (p *Plane) credentials(listener net.Listener) error {
 		"admin":              p.Kubeconfig,
 		"controller-manager": p.keys.Path("controller-manager.kubeconfig"),
 		"scheduler":          p.keys.Path("scheduler.kubeconfig"),
-		"nodes":              p.keys.Path("nodes.kubeconfig"),
+		"simulation":         p.keys.Path("simulation.kubeconfig"),
 	} {
 		if err := p.keys.WriteKubeconfig(file, p.Server, name); err != nil {
 			return fmt.Errorf("kubeconfig: %w", err)
@@ -148,8 +150,8 @@ func (p *Plane) credentials(listener net.Listener) error {
 	return err
 }
 
-// connect returns a client without a rate limit that speaks protobuf.
-func connect(kubeconfig string) (*kubernetes.Clientset, error) {
+// clientConfig has no rate limit and speaks protobuf.
+func clientConfig(kubeconfig string) (*rest.Config, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
 		return nil, err
@@ -157,6 +159,14 @@ func connect(kubeconfig string) (*kubernetes.Clientset, error) {
 	config.QPS = -1
 	config.ContentType = "application/vnd.kubernetes.protobuf"
 	config.AcceptContentTypes = config.ContentType + ",application/json"
+	return config, nil
+}
+
+func connect(kubeconfig string) (*kubernetes.Clientset, error) {
+	config, err := clientConfig(kubeconfig)
+	if err != nil {
+		return nil, err
+	}
 	return kubernetes.NewForConfig(config)
 }
 
@@ -200,7 +210,7 @@ type kubelets struct {
 }
 
 func (p *Plane) kubelets() (k kubelets, err error) {
-	client, err := connect(p.keys.Path("nodes.kubeconfig"))
+	client, err := connect(p.keys.Path("simulation.kubeconfig"))
 	if err != nil {
 		return k, err
 	}
@@ -223,13 +233,22 @@ func (p *Plane) control(ctx context.Context) error {
 	if err := controllers.StartScheduler(p.parts, p.keys.Path("scheduler.kubeconfig")); err != nil {
 		return fmt.Errorf("kube-scheduler: %w", err)
 	}
-	if err := nodes.Start(p.parts, p.keys.Path("nodes.kubeconfig"), p.path("kwok.log")); err != nil {
+	if err := nodes.Start(p.parts, p.keys.Path("simulation.kubeconfig"), p.path("kwok.log")); err != nil {
 		return fmt.Errorf("kwok: %w", err)
 	}
-	client, err := connect(p.keys.Path("nodes.kubeconfig"))
+	config, err := clientConfig(p.keys.Path("simulation.kubeconfig"))
+	if err != nil {
+		return err
+	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	objects, err := metadata.NewForConfig(config)
 	if err != nil {
 		return err
 	}
 	p.parts.Go("supply", func(ctx context.Context) error { return supply.Run(ctx, client) })
+	p.parts.Go("namespaces", func(ctx context.Context) error { return controllers.RunNamespaces(ctx, client, objects) })
 	return nil
 }
