@@ -197,10 +197,10 @@ func check(o Object) error {
 
 // nameLimits are kinds whose names the API server holds shorter than 253 characters.
 var nameLimits = map[string]int{
-	"v1/Namespace":             63,
-	"v1/Service":               63,
-	"batch/v1/Job":             63,
-	"batch/v1/CronJob":         52,
+	"v1/Namespace":     63,
+	"v1/Service":       63,
+	"batch/v1/Job":     63,
+	"batch/v1/CronJob": 52,
 }
 
 func checkName(at Origin, body, meta map[string]any) error {

@@ -230,7 +230,9 @@ func (r chartRun) locate() (string, error) {
 }
 
 // inlineFile is where the inline values appear to be, from the root.
-func (r chartRun) inlineFile() string { return "/" + path.Join(r.overlay.dir, ".charts", "values.yaml") }
+func (r chartRun) inlineFile() string {
+	return "/" + path.Join(r.overlay.dir, ".charts", "values.yaml")
+}
 
 // valuesFiles are in the order of growing weight; valuesMerge says where the inline values stand.
 func (r chartRun) valuesFiles() ([]string, error) {
