@@ -1,0 +1,139 @@
+package health
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/yaml"
+
+	"plumb.cd/plumb/internal/object"
+)
+
+type healthCase struct {
+	Case string
+	Now  time.Time
+	Want struct {
+		Level           Level
+		Reason, Message string
+		Recheck         string
+	}
+	Object json.RawMessage
+}
+
+// readCases gives the cases by file, each file named for its kind and group.
+func readCases(t *testing.T) map[string][]healthCase {
+	t.Helper()
+	files, err := filepath.Glob("testdata/cases/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	out := map[string][]healthCase{}
+	for _, f := range files {
+		raw, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err = yaml.YAMLToJSON(raw)
+		if err != nil {
+			t.Fatalf("%s: %v", f, err)
+		}
+		var cases []healthCase
+		strict := json.NewDecoder(bytes.NewReader(raw))
+		strict.DisallowUnknownFields()
+		if err := strict.Decode(&cases); err != nil {
+			t.Fatalf("%s: %v", f, err)
+		}
+		out[filepath.Base(f)] = cases
+	}
+	return out
+}
+
+func (c healthCase) object(t *testing.T) *unstructured.Unstructured {
+	t.Helper()
+	u := &unstructured.Unstructured{}
+	if err := u.UnmarshalJSON(c.Object); err != nil {
+		t.Fatalf("%s: %v", c.Case, err)
+	}
+	return u
+}
+
+func TestCases(t *testing.T) {
+	for file, cases := range readCases(t) {
+		for _, c := range cases {
+			t.Run(file+"/"+c.Case, func(t *testing.T) {
+				u := c.object(t)
+				before := u.DeepCopy()
+				got := Compute(u, c.Now, nil)
+				if got.Level != c.Want.Level || got.Reason != c.Want.Reason && c.Want.Reason != "" || got.Message != c.Want.Message && c.Want.Message != "" {
+					t.Errorf("got %s %s %q, want %s %s %q", got.Level, got.Reason, got.Message, c.Want.Level, c.Want.Reason, c.Want.Message)
+				}
+				want, _ := time.ParseDuration(c.Want.Recheck)
+				if got.RecheckAfter != want {
+					t.Errorf("recheck after %v, want %v", got.RecheckAfter, want)
+				}
+				if got.Level != Healthy && (got.Reason == "" || got.Message == "") && file != "Application.argoproj.io.yaml" {
+					t.Errorf("%s without reason or message: %q %q", got.Level, got.Reason, got.Message)
+				}
+				if !object.Equal(before.Object, u.Object) {
+					t.Error("the object was changed")
+				}
+			})
+		}
+	}
+}
+
+func TestEveryBuiltinHasACaseForEachOfItsLevels(t *testing.T) {
+	seen := map[schema.GroupKind]map[Level]bool{}
+	for file, cases := range readCases(t) {
+		for _, c := range cases {
+			gk := object.Of(c.object(t)).GroupKind()
+			if want := fileOf(gk); file != "any.yaml" && file != want {
+				t.Errorf("%s holds a case of %s", file, gk)
+			}
+			if seen[gk] == nil {
+				seen[gk] = map[Level]bool{}
+			}
+			seen[gk][c.Want.Level] = true
+		}
+	}
+	for gk, b := range builtins {
+		for _, l := range b.levels {
+			if !seen[gk][l] {
+				t.Errorf("%s has no case that is %s", gk, l)
+			}
+			delete(seen[gk], l)
+		}
+		for l := range seen[gk] {
+			t.Errorf("%s has a case that is %s, which its rule does not declare", gk, l)
+		}
+	}
+}
+
+func fileOf(gk schema.GroupKind) string {
+	if gk.Group == "" {
+		return gk.Kind + ".yaml"
+	}
+	return gk.Kind + "." + gk.Group + ".yaml"
+}
+
+func TestNoObjectIsMissing(t *testing.T) {
+	if got := Compute(nil, time.Time{}, nil); got.Level != Missing {
+		t.Fatalf("got %v", got)
+	}
+}
+
+func TestNonsenseDoesNotPanic(t *testing.T) {
+	for gk := range builtins {
+		for _, junk := range []any{nil, "x", int64(3), []any{"x", nil}, map[string]any{"conditions": "x", "containerStatuses": []any{nil, "a"}}} {
+			u := &unstructured.Unstructured{Object: map[string]any{"spec": junk, "status": junk, "metadata": map[string]any{"generation": "x"}}}
+			u.SetGroupVersionKind(gk.WithVersion("v1"))
+			Compute(u, time.Time{}, nil)
+		}
+	}
+}
