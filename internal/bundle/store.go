@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"plumb.cd/plumb/internal/object"
 )
 
@@ -141,15 +143,22 @@ func (s *Store) Has(d object.Digest) bool {
 	return err == nil
 }
 
+// Objects reads the entries of one kind and name, in whatever namespace they say, without decoding the rest of the
+// bundle. It is empty when the bundle has none; ErrNotFound when the bundle is absent.
+func (s *Store) Objects(d object.Digest, kind schema.GroupKind, name string) ([]Entry, error) {
+	var found []Entry
+	err := s.read(d, func(r *reader) (err error) {
+		found, err = r.find(object.ID{Group: kind.Group, Kind: kind.Kind, Name: name})
+		return err
+	})
+	return found, err
+}
+
 // Object reads one entry of a bundle without decoding the others. id may carry the namespace that the destination gave:
 // the entry of exactly that namespace is preferred, then one that names none; for a cluster-scoped id, one that names
 // a namespace wrongly. ErrNotFound when the bundle or the entry is absent.
 func (s *Store) Object(d object.Digest, id object.ID) (Entry, error) {
-	var found []Entry
-	err := s.read(d, func(r *reader) (err error) {
-		found, err = r.find(id)
-		return err
-	})
+	found, err := s.Objects(d, id.GroupKind(), id.Name)
 	if err != nil {
 		return Entry{}, err
 	}

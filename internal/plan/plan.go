@@ -78,6 +78,10 @@ type Options struct {
 	DependsOn        []object.ID // kpt's depends-on: raised to a wave after theirs
 	IgnoreFields     []string    // paths, from plumb.cd/ignore-fields
 	Propagation      string      // Foreground, Background, Orphan; empty: Background
+	Adopt            bool        // may be taken over when no App owns it
+	AdoptFrom        string      // "namespace/app": may be taken over from that App
+	LateKind         bool        // its kind may be unknown until an earlier wave ran
+	Ensure           bool        // made when absent, and that is all: owned by nobody, never changed, never deleted
 }
 
 // HookSpec says when a hook runs and when it is cleaned up.
@@ -143,7 +147,15 @@ type Input struct {
 	// HoldPrune leaves the pruning out, with the reason: other Apps of the revision are not rendered yet.
 	HoldPrune string
 	Orphan    bool // Delete mode: leave the objects
+	// RunHooks says that this is a new attempt: hooks run although no object differs. Without it they run only when the
+	// plan has something else to do.
+	RunHooks bool
+	// Moving are the objects that their former owners gave up at this very revision: handed over, not refused.
+	Moving map[object.ID]object.Owner
 }
+
+// HookKey names the run of a hook within an attempt: "Before:Job.batch/namespace/name".
+func HookKey(p Phase, id object.ID) string { return string(p) + ":" + id.String() }
 
 // Plan is what will be done. Groups run one after the other.
 type Plan struct {
@@ -156,7 +168,16 @@ type Plan struct {
 	Refused   []Refusal     `json:"refused,omitempty"`   // objects that may not be touched; any refusal fails the attempt before it starts
 	Guards    []Guard       `json:"guards,omitempty"`    // what needs approval
 	Unchanged int           `json:"unchanged"`
+	Kept      []Keep        `json:"kept,omitempty"` // owned, no longer in Git, and left alone
 	Warnings  []string      `json:"warnings,omitempty"`
+}
+
+// Keep is an object of the App that Git does not have and the plan does not delete.
+type Keep struct {
+	ID  object.ID `json:"id"`
+	Why string    `json:"why"`
+	// Extraneous: it does not make the App OutOfSync.
+	Extraneous bool `json:"extraneous,omitempty"`
 }
 
 // Group is a set of steps that run in parallel (by Rank, lower first, without waiting in between). With Await, the
