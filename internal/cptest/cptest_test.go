@@ -27,8 +27,15 @@ func TestSharedIsOneControlPlaneInWhichPodsRun(t *testing.T) {
 	}
 	namespace := cp.Namespace(t)
 	client := cp.Client(t)
+	version, err := client.Discovery().ServerVersion()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if version.Major != "1" || strings.HasPrefix(version.GitVersion, "v0") {
+		t.Errorf("the server calls itself %s: it was built without hack/build-controlplane.sh", version.GitVersion)
+	}
 	labels := map[string]string{"app": "web"}
-	_, err := client.AppsV1().Deployments(namespace).Create(t.Context(), &appsv1.Deployment{
+	_, err = client.AppsV1().Deployments(namespace).Create(t.Context(), &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{Name: "web"},
 		Spec: appsv1.DeploymentSpec{
 			Selector: metav1.SetAsLabelSelector(labels),

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"path/filepath"
 	"time"
 
 	"go.etcd.io/etcd/server/v3/embed"
@@ -29,25 +30,34 @@ const startTimeout = time.Minute
 
 // Options says where the member lives.
 type Options struct {
-	Dir    string // of the database
-	Socket string // unix socket for clients; at most 107 bytes
-	Log    string // file
-	Fsync  Fsync
+	Dir     string // of the database
+	Sockets string // directory for unix sockets, private: whoever connects is let in
+	Log     string // file
+	Fsync   Fsync
 }
 
 // Start runs the member as a part of g and returns the URL for clients when it serves.
 func Start(ctx context.Context, g *supervise.Group, o Options) (string, error) {
-	// A killed process leaves its socket. The lock on the directory says that nobody else uses it.
-	if err := os.Remove(o.Socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	clients, peers := filepath.Join(o.Sockets, "etcd.sock"), filepath.Join(o.Sockets, "peer.sock")
+	remove := func() error {
+		for _, socket := range []string{clients, peers} {
+			if err := os.Remove(socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+		return nil
+	}
+	// A killed process leaves its sockets. The lock on the directory says that nobody else uses them.
+	if err := remove(); err != nil {
 		return "", err
 	}
-	e, err := embed.StartEtcd(config(o))
+	e, err := embed.StartEtcd(config(o, clients, peers))
 	if err != nil {
 		return "", err
 	}
 	g.OnStop(func() {
 		e.Close()
-		_ = os.Remove(o.Socket) // gone already when etcd closed in order
+		_ = remove() // gone already when etcd closed in order
 	})
 	select {
 	case <-e.Server.ReadyNotify():
@@ -63,20 +73,20 @@ func Start(ctx context.Context, g *supervise.Group, o Options) (string, error) {
 			g.Fail(fmt.Errorf("etcd: %w", err))
 		}
 	}()
-	return "unix://" + o.Socket, nil
+	return "unix://" + clients, nil
 }
 
-func config(o Options) *embed.Config {
+func config(o Options, clients, peers string) *embed.Config {
 	c := embed.NewConfig()
 	c.Dir = o.Dir
-	c.ListenClientUrls = []url.URL{{Scheme: "unix", Path: o.Socket}}
+	c.ListenClientUrls = []url.URL{{Scheme: "unix", Path: clients}}
 	// Nobody dials what a single member advertises, but the peer URL is stored and must be the same after a restart,
 	// and it must have a host and a port.
 	advertised := url.URL{Scheme: "http", Host: "127.0.0.1:1"}
 	c.AdvertiseClientUrls = []url.URL{advertised}
 	c.AdvertisePeerUrls = []url.URL{advertised}
-	// There is no way to have no peer listener.
-	c.ListenPeerUrls = []url.URL{{Scheme: "http", Host: "127.0.0.1:0"}}
+	// There is no way to have no peer listener; on a socket nobody else can reach it.
+	c.ListenPeerUrls = []url.URL{{Scheme: "unix", Path: peers}}
 	c.InitialCluster = c.InitialClusterFromName(c.Name)
 	c.UnsafeNoFsync = o.Fsync == NoFsync
 	c.QuotaBackendBytes = 8 << 30

@@ -106,7 +106,7 @@ func (p *Plane) prepare() error {
 		return err
 	}
 	p.o.Dir = dir
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
 	lock, err := lockDir(dir)
@@ -177,7 +177,7 @@ func (p *Plane) serve(ctx context.Context, listener net.Listener) error {
 		return errors.Join(err, listener.Close())
 	}
 	url, err := etcd.Start(ctx, p.parts, etcd.Options{
-		Dir: p.path("etcd"), Socket: filepath.Join(sockets, "etcd.sock"), Log: p.path("etcd.log"), Fsync: p.o.Fsync,
+		Dir: p.path("etcd"), Sockets: sockets, Log: p.path("etcd.log"), Fsync: p.o.Fsync,
 	})
 	if err != nil {
 		return errors.Join(fmt.Errorf("etcd: %w", err), listener.Close())
