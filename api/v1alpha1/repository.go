@@ -46,6 +46,12 @@ type RepositorySpec struct {
 	// ca.crt. The kinds kubernetes.io/basic-auth, ssh-auth and dockerconfigjson work too.
 	SecretRef *LocalSecret `json:"secretRef,omitempty"`
 
+	// The OCI registry speaks http.
+	PlainHTTP bool `json:"plainHTTP,omitempty"`
+
+	// Send the credentials also to other hosts that the index of a Helm repository points to.
+	PassCredentials bool `json:"passCredentials,omitempty"`
+
 	// How often to look at the refs in use. Webhooks make it immediate.
 	// +kubebuilder:default="1m"
 	Interval Duration `json:"interval,omitempty"`

@@ -140,13 +140,16 @@ func hold(h *v1alpha1.Hold) (*engine.Hold, error) {
 	return &engine.Hold{Revision: h.Revision, Bundle: object.Digest(h.Bundle), Owner: h.Owner, Reason: h.Reason, Until: until}, nil
 }
 
-// request reads AnnotationSyncRequest. RequestAnnotation writes it.
+// request reads AnnotationSyncRequest: a v1alpha1.SyncRequest, or the JSON of an engine.Request.
 func request(annotation string) (*engine.Request, error) {
 	if annotation == "" {
 		return nil, nil
 	}
 	const field = "metadata.annotations[" + v1alpha1.AnnotationSyncRequest + "]"
-	var r v1alpha1.SyncRequest
+	var r struct {
+		v1alpha1.SyncRequest
+		Only []objectName `json:"only"`
+	}
 	if err := json.Unmarshal([]byte(annotation), &r); err != nil {
 		return nil, invalid(field, "not the JSON of a request: %v", err)
 	}
@@ -154,14 +157,26 @@ func request(annotation string) (*engine.Request, error) {
 		return nil, invalid(field, "the request has no id")
 	}
 	out := &engine.Request{ID: r.ID, Actor: r.Actor, Plan: object.Digest(r.Plan), All: r.All, At: r.At.Time}
-	for _, s := range r.Only {
-		id, err := object.ParseID(s)
-		if err != nil {
-			return nil, invalid(field, "%v", err)
-		}
-		out.Only = append(out.Only, id)
+	for _, id := range r.Only {
+		out.Only = append(out.Only, object.ID(id))
 	}
 	return out, nil
+}
+
+// objectName is an object.ID, as a string or as an object.
+type objectName object.ID
+
+func (n *objectName) UnmarshalJSON(b []byte) error {
+	if len(b) == 0 || b[0] != '"' {
+		return json.Unmarshal(b, (*object.ID)(n))
+	}
+	var s string
+	if err := json.Unmarshal(b, &s); err != nil {
+		return err
+	}
+	id, err := object.ParseID(s)
+	*n = objectName(id)
+	return err
 }
 
 // RequestAnnotation is the value of AnnotationSyncRequest that asks for r.

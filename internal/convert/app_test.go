@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -223,6 +224,16 @@ func TestRequestAnnotationReadsBack(t *testing.T) {
 	}
 	if d := cmp.Diff(&want, got); d != "" {
 		t.Error(d)
+	}
+	raw, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err = request(string(raw)); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(&want, got); d != "" {
+		t.Errorf("the engine's own form: %s", d)
 	}
 	if _, err := RequestAnnotation(engine.Request{}); err == nil {
 		t.Error("a request without ID was written")

@@ -64,7 +64,7 @@ func credentials(name string, data map[string][]byte, address string) (git.Auth,
 	return a, chartAuth(a), nil
 }
 
-// chartAuth has the credentials for a chart repository. A token alone is a password in the registries' world.
+// chartAuth has the credentials for a chart repository.
 func chartAuth(a git.Auth) chart.Auth {
 	return chart.Auth{Username: a.Username, Password: a.Password, Token: a.Token, CA: a.CA}
 }

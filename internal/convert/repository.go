@@ -44,6 +44,7 @@ func Repository(r *v1alpha1.Repository, secrets Secrets) engine.Repository {
 	if ref := r.Spec.SecretRef; ref != nil {
 		out.Auth, out.ChartAuth, errs[0] = credentials(string(ref.Name), secrets[string(ref.Name)], r.Spec.URL)
 	}
+	out.ChartAuth.PlainHTTP, out.ChartAuth.PassCredentials = r.Spec.PlainHTTP, r.Spec.PassCredentials
 	out.Interval, errs[1] = duration("spec.interval", r.Spec.Interval)
 	out.Limits, errs[2] = limits(r.Spec.Limits)
 	out.WebhookSecret, errs[3] = webhookSecret(r.Spec.Webhook, secrets)
