@@ -40,7 +40,7 @@ var patterns = []struct {
 		"the server redirects to another address", "use the new address as the URL"},
 	{regexp.MustCompile(`(?i)couldn't find remote ref|not our ref|unadvertised object|no such remote ref`), fault.Blocked, fault.RefNotFound,
 		"the server has no such ref", ""},
-	{regexp.MustCompile(`(?i)repository not found|requested URL returned error: (404|410)|not found$|does not appear to be a git repository|` +
+	{regexp.MustCompile(`(?i)repository not found|repository '.*' not found|requested URL returned error: (404|410)|does not appear to be a git repository|` +
 		`does not exist|no such file or directory|not a git repository|project you were looking for could not be found`), fault.Blocked, fault.RepositoryNotFound,
 		"there is no repository at this address, or it is hidden from these credentials", "check the URL and the credentials"},
 	{regexp.MustCompile(`(?i)stale info|fetch first|non-fast-forward|failed to update ref|cannot lock ref|incorrect old value`), fault.Transient, fault.PushRejected,

@@ -69,6 +69,10 @@ func (u *updating) sortOut(ctx context.Context, refs []Ref) (named, commits []Re
 				commits = append(commits, ref)
 				continue
 			}
+			if err := u.m.checkFiles(ctx, res.Tree, ""); err != nil {
+				u.results[ref] = Result{Err: err}
+				continue
+			}
 			u.results[ref] = Result{Resolved: res}
 		}
 	}
@@ -234,6 +238,18 @@ func (m *Mirror) isAncestor(ctx context.Context, old, new string) (bool, error) 
 // commits fetches commits that are not here: by id, which most servers allow, else by everything that a branch or tag
 // reaches.
 func (u *updating) commits(ctx context.Context, refs []Ref) error {
+	if u.listing == nil { // the greeting follows redirects and tells errors apart
+		if err := u.list(ctx, nil); err != nil {
+			return err
+		}
+	}
+	if u.empty {
+		for _, ref := range refs {
+			_, err := u.choose(ref)
+			u.results[ref] = Result{Err: err}
+		}
+		return nil
+	}
 	var missing []Ref
 	for _, ref := range refs {
 		if len(ref.Commit) == 40 {

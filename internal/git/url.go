@@ -2,6 +2,7 @@ package git
 
 import (
 	"net"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -91,7 +92,7 @@ func parseSCP(login, path, raw string) (location, error) {
 	if !ok {
 		user, host = "", login
 	}
-	if path == "" {
+	if path == "" || path[0] == ':' {
 		return location{}, badURL(raw, "has no path")
 	}
 	l := location{scheme: "ssh", user: user, host: strings.ToLower(host), path: path}
@@ -100,24 +101,39 @@ func parseSCP(login, path, raw string) (location, error) {
 
 func (l location) check() error {
 	bad := ""
+	meant := l.path
+	if l.scheme != "ssh" {
+		if p, err := url.PathUnescape(l.path); err == nil {
+			meant = p
+		}
+	}
 	switch {
-	case l.host == "" || strings.HasPrefix(l.host, "-"):
+	case !validHost(l.host):
 		bad = "has no valid host"
 	case strings.HasPrefix(l.user, "-"):
 		bad = "has a user that starts with a dash"
-	case l.path == "" || l.path == "/":
+	case strings.Trim(l.path, "/") == "":
 		bad = "has no path"
 	case strings.HasPrefix(l.path, "-"):
 		bad = "has a path that starts with a dash"
-	case strings.ContainsFunc(l.host+l.user+l.path, func(r rune) bool { return r < ' ' || r == 0x7f }):
+	case strings.ContainsFunc(l.host+l.user+meant, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		bad = "contains control characters"
-	case strings.ContainsAny(l.host, "[] '\"`$\\;&|<>") || l.scheme == "ssh" && strings.ContainsAny(l.user, " '\"`$\\;&|<>"):
-		bad = "has odd characters in the host or user"
+	case l.scheme == "ssh" && !isWord(l.user):
+		bad = "has odd characters in the user"
 	}
 	if bad == "" {
 		return nil
 	}
 	return badURL(l.String(), bad)
+}
+
+// validHost holds for names and for IP addresses without a zone.
+func validHost(h string) bool {
+	if strings.Contains(h, ":") {
+		a, err := netip.ParseAddr(h)
+		return err == nil && a.Zone() == ""
+	}
+	return h != "" && h[0] != '-' && isWord(h)
 }
 
 func badURL(shown, why string) error {
@@ -154,7 +170,8 @@ func (l location) String() string {
 		if !strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "~") {
 			return l.login() + ":" + path // relative to the home directory: only the scp form can say so
 		}
-		return "ssh://" + l.userAt() + l.hostPort() + "/" + strings.TrimPrefix(path, "/")
+		u := url.URL{Path: "/" + strings.TrimPrefix(path, "/")}
+		return "ssh://" + l.userAt() + l.hostPort() + u.EscapedPath() // git decodes it again
 	}
 	return l.scheme + "://" + l.hostPort() + l.path
 }

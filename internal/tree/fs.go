@@ -17,13 +17,13 @@ import (
 
 // Limits bound what one file system hands out. Zero fields mean the defaults.
 type Limits struct {
-	FileBytes  int64 // one file; default 16 MiB
+	FileBytes  int64 // one file; default 32 MiB
 	TotalBytes int64 // all different files that are read, together; default 256 MiB
 }
 
 func (l Limits) withDefaults() Limits {
 	if l.FileBytes <= 0 {
-		l.FileBytes = 16 << 20
+		l.FileBytes = 32 << 20
 	}
 	if l.TotalBytes <= 0 {
 		l.TotalBytes = 256 << 20
