@@ -234,4 +234,3 @@ func entries(t testing.TB, manifests []byte) []bundle.Entry {
 	}
 	return b.Objects
 }
-
