@@ -49,7 +49,7 @@ type Observer interface {
 	Gone(id object.ID) bool
 }
 
-// Journal is told what happens, as it happens. An error of HookStarted stops the hook: it must be durable before the
+// Journal is told what happens, as it happens, one call at a time. An error of HookStarted stops the hook: it must be durable before the
 // hook exists, so that it never runs twice for one attempt.
 type Journal interface {
 	HookStarted(ctx context.Context, key string) error
@@ -75,19 +75,30 @@ type State struct {
 	Wave    int
 	Waiting []Wait // why it is not done: every wait has a deadline
 	Results []Result
+	// Next is when to call Advance again though no event came; zero when Done.
+	Next time.Time
 }
 
 // Wait is one thing that an execution waits for.
 type Wait struct {
 	ID       object.ID
-	For      string // "healthy", "complete", "gone", "retry"
-	Status   health.Status
+	For      string        // ForHealthy, ForComplete, ForGone or ForRetry
+	Status   health.Status // as last seen; for a retry, Message is the error
 	Deadline time.Time
 }
+
+// What an execution waits for.
+const (
+	ForHealthy  = "healthy"
+	ForComplete = "complete"
+	ForGone     = "gone"
+	ForRetry    = "retry"
+)
 
 // Result is the outcome of one step.
 type Result struct {
 	Step plan.Step
-	Err  error
+	Err  error  // why it failed
+	Note string // why nothing was done although it did not fail: the object to prune belongs to another App now, ...
 	At   time.Time
 }
