@@ -12,8 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// celCost bounds the work of one expression, in cel-go's units of about one step; at the bound it takes some milliseconds.
-const celCost = 1_000_000
+// celCost bounds the work of one expression, in cel-go's units of about one step; at the bound it takes some tens of milliseconds.
+const celCost = 200_000
 
 var celEnv = sync.OnceValues(func() (*cel.Env, error) {
 	return cel.NewEnv(cel.Variable("self", cel.DynType), ext.Strings(), ext.Lists(), ext.Math(), ext.Sets())

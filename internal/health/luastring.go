@@ -21,7 +21,9 @@ func (g *luaBudget) openString(l *lua.LState) {
 func (g *luaBudget) copied(mod *lua.LTable, name string) lua.LGFunction {
 	own := mod.RawGetString(name).(*lua.LFunction).GFunction
 	return func(l *lua.LState) int {
-		g.make(len(l.CheckString(1)))
+		n := len(l.CheckString(1))
+		g.make(n)
+		g.use(n / 16)
 		g.stop(l)
 		return own(l)
 	}
