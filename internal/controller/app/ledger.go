@@ -51,17 +51,21 @@ func (l *Ledger) SaveMemory(ctx context.Context, key engine.Key, m engine.Memory
 		return err
 	}
 	uid := l.get(key).uid
+	if uid == "" {
+		return &fault.Error{
+			Class: fault.Blocked, Reason: fault.Internal, Where: "App/" + key.String(), Message: "the App is unknown: it was deleted, or never seen",
+		}
+	}
 	app := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}
+	same := operation{Op: "test", Path: "/metadata/uid", Value: quoted(uid)}
 	// The whole value is replaced: a merge would keep what was taken out of it.
-	err = l.hub.Status().Patch(ctx, app, jsonPatch(
-		operation{Op: "test", Path: "/metadata/uid", Value: quoted(uid)},
-		operation{Op: "add", Path: "/status/memory", Value: value},
-	), memoryOwner)
-	if apierrors.IsInvalid(err) {
-		// There is no status yet (then nothing can be lost by a merge), or it is another App of the same name (then the
-		// UID is refused here).
-		merge := fmt.Sprintf(`{"metadata":{"uid":%s},"status":{"memory":%s}}`, quoted(uid), value)
-		err = l.hub.Status().Patch(ctx, app, client.RawPatch(types.MergePatchType, []byte(merge)), memoryOwner)
+	err = l.hub.Status().Patch(ctx, app, jsonPatch(same, operation{Op: "add", Path: "/status/memory", Value: value}), memoryOwner)
+	if apierrors.IsInvalid(err) { // perhaps there is no status yet
+		none := operation{Op: "test", Path: "/status", Value: json.RawMessage("null")}
+		first := operation{Op: "add", Path: "/status", Value: fmt.Appendf(nil, `{"memory":%s}`, value)}
+		if second := l.hub.Status().Patch(ctx, app, jsonPatch(same, none, first), memoryOwner); !apierrors.IsInvalid(second) {
+			err = second
+		}
 	}
 	if err != nil {
 		return &fault.Error{
