@@ -221,3 +221,10 @@ func jsonNumber(n json.Number) (any, error) {
 	}
 	return Number(f), nil
 }
+
+// FromJSON reads one JSON value as NodeValue would give it. Duplicate keys are refused.
+func FromJSON(data []byte) (any, error) {
+	d := jsonReader{dec: json.NewDecoder(bytes.NewReader(data)), data: data}
+	d.dec.UseNumber()
+	return d.value(0)
+}
