@@ -133,8 +133,17 @@ func (c *computer) remove() {
 	objects, leftovers := c.liveInOrder()
 	orphans := Group{Phase: Pruning}
 	stays := inhabited{map[string]bool{}, map[string]bool{}}
+	hooks, runs := map[Phase][]Desired{}, map[object.ID]bool{}
+	if !c.in.Orphan {
+		hooks = c.hooksToRun()
+	}
+	for _, list := range hooks {
+		for _, h := range list {
+			runs[h.ID] = true // replaces what it left earlier, and cleans up after itself
+		}
+	}
 	for _, l := range foundationLast(append(objects, leftovers...)) {
-		if !c.selected(l.ID) {
+		if !c.selected(l.ID) || runs[l.ID] {
 			continue
 		}
 		why := c.orphans(l, stays)
@@ -146,10 +155,6 @@ func (c *computer) remove() {
 		orphans.Steps = append(orphans.Steps, Step{
 			Action: Orphan, ID: l.ID, Kind: l.Kind, UID: l.UID, Rank: lastRank - rank(l.ID), Why: whyRemoved + ", " + why,
 		})
-	}
-	hooks := map[Phase][]Desired{}
-	if !c.in.Orphan {
-		hooks = c.hooksToRun()
 	}
 	c.guardRemoval()
 	c.arrangeRemoval(hooks, orphans)
