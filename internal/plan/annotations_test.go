@@ -36,9 +36,9 @@ func TestParseAnnotations(t *testing.T) {
 		wave    int
 		warns   int
 	}{
-		"nothing":                                            {in: []string{"example.com/note", "x"}},
-		"a wave":                                             {in: []string{"plumb.cd/wave", "-3"}, wave: -3},
-		"our wave wins over another's":                       {in: []string{"plumb.cd/wave", "1", argo + "sync-wave", "2"}, wave: 1},
+		"nothing":                      {in: []string{"example.com/note", "x"}},
+		"a wave":                       {in: []string{"plumb.cd/wave", "-3"}, wave: -3},
+		"our wave wins over another's": {in: []string{"plumb.cd/wave", "1", argo + "sync-wave", "2"}, wave: 1},
 		"a live object says the wave it was applied in":      {in: []string{object.AnnotationWave, "4", argo + "sync-wave", "2"}, wave: 4},
 		"a wave that is no number":                           {in: []string{argo + "sync-wave", "1.5"}, warns: 1},
 		"a bad wave of ours leaves the other's":              {in: []string{"plumb.cd/wave", "x", argo + "sync-wave", "2"}, wave: 2, warns: 1},
