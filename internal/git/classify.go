@@ -23,6 +23,11 @@ var patterns = []struct {
 	what   string
 	next   string
 }{
+	{regexp.MustCompile(`No space left on device|Disk quota exceeded|Read-only file system`), fault.Transient, fault.Internal,
+		"the mirror cannot be written", "make room on the disk of the Git store"},
+	{regexp.MustCompile(`(?i)bad object|object file .* is empty|is corrupt|unable to read (tree|commit|blob|sha1|[0-9a-f]{40})|missing (blob|tree|commit)|` +
+		`did not send all necessary objects|packfile \S+ (cannot|is|does)|inflate|index-pack failed|invalid index-pack output|bad pack header|unexpected line in .*packed-refs|bad ref for|broken ref`), fault.Transient, fault.Internal,
+		"objects are damaged or missing, in the mirror or in what the server sends", ""},
 	{regexp.MustCompile(`REMOTE HOST IDENTIFICATION HAS CHANGED`), fault.Blocked, fault.UnknownHostKey,
 		"the ssh host key of the server is not the one in known_hosts", "check with the server's owner, then update known_hosts in the Secret"},
 	{regexp.MustCompile(`Host key verification failed|No \S+ host key is known`), fault.Blocked, fault.UnknownHostKey,

@@ -2,6 +2,7 @@ package git
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -88,7 +89,8 @@ func (s *Store) Remove(inUse []string) error {
 			}
 		}
 		s.mu.Unlock()
-		if err := os.RemoveAll(filepath.Join(s.dir, e.Name())); err != nil {
+		full := filepath.Join(s.dir, e.Name())
+		if err := errors.Join(os.RemoveAll(full), os.RemoveAll(full+".lock")); err != nil {
 			return err
 		}
 	}

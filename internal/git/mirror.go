@@ -191,25 +191,31 @@ func (m *Mirror) moveRefs(ctx context.Context, refs map[string]string) error {
 	return nil
 }
 
-// exclusive keeps other writers out, of this process and of others, until the returned function is called.
+// exclusive keeps other writers out, of this process and of others, until the returned function is called. A mirror
+// whose directory was removed behind our back starts anew here.
 func (m *Mirror) exclusive(ctx context.Context) (func(), error) {
-	if err := m.ensure(ctx); err != nil {
-		return nil, err
-	}
 	select {
 	case m.writing <- struct{}{}:
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	f, err := lockFile(ctx, filepath.Join(m.dir, "plumb.lock"))
+	f, err := lockFile(ctx, m.dir+".lock")
 	if err != nil {
 		<-m.writing
 		return nil, err
 	}
-	return func() {
+	release := func() {
 		_ = f.Close()
 		<-m.writing
-	}, nil
+	}
+	if _, err := os.Stat(filepath.Join(m.dir, "HEAD")); errors.Is(err, fs.ErrNotExist) {
+		m.forget()
+	}
+	if err := m.ensure(ctx); err != nil {
+		release()
+		return nil, err
+	}
+	return release, nil
 }
 
 // close ends the mirror's background work and processes.

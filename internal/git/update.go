@@ -19,10 +19,23 @@ type updating struct {
 	results map[Ref]Result
 }
 
-// converse is the body of Update, for one batch.
+// converse is the body of Update, for one batch. When the outcome smells of a damaged mirror, and it is one, the mirror
+// is made anew and the conversation held once more.
 func (m *Mirror) converse(ctx context.Context, r Remote, refs []Ref) (map[Ref]Result, error) {
 	u := &updating{m: m, results: make(map[Ref]Result, len(refs))}
 	err := u.run(ctx, r, refs)
+	if u.smells(err) && ctx.Err() == nil {
+		pins, rerr := m.repair(ctx)
+		switch {
+		case rerr != nil:
+			err = rerr
+		case pins != nil:
+			u = &updating{m: m, results: make(map[Ref]Result, len(refs))}
+			if err = u.run(ctx, r, refs); err == nil {
+				err = m.pinAgain(ctx, r, pins)
+			}
+		}
+	}
 	if err != nil {
 		return m.lastGood(context.WithoutCancel(ctx), refs, err), err
 	}
