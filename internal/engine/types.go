@@ -54,7 +54,8 @@ type Target struct {
 type Source struct {
 	Name       string
 	Repository string // name of a Repository in the App's namespace; or
-	URL        string // directly
+	URL        string // directly; or
+	Dir        string // a directory of this machine: one-shot runs of the command line
 	Ref        git.Ref
 	Chart      *chart.Reference // a chart of a Helm repository or OCI registry, instead of Git
 	Render     render.Request   // Kind, Path and options; Target is filled in by the engine

@@ -1,0 +1,257 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"plumb.cd/plumb/api/v1alpha1"
+	"plumb.cd/plumb/internal/bundle"
+	"plumb.cd/plumb/internal/engine"
+	"plumb.cd/plumb/internal/fault"
+	"plumb.cd/plumb/internal/object"
+	"plumb.cd/plumb/internal/plan"
+)
+
+// Checked is the result of plumb check. It is a contract.
+type Checked struct {
+	Apps []CheckedApp `json:"apps"`
+}
+
+// CheckedApp is one App, or the directory itself.
+type CheckedApp struct {
+	Name     string    `json:"name"`
+	Path     string    `json:"path"`
+	Objects  int       `json:"objects"`
+	Problems []Problem `json:"problems,omitempty"`
+	Warnings []string  `json:"warnings,omitempty"`
+}
+
+// Problem is one thing that would fail.
+type Problem struct {
+	Where   string `json:"where,omitempty"` // file:line
+	Object  string `json:"object,omitempty"`
+	Reason  string `json:"reason,omitempty"`
+	Message string `json:"message"`
+	Next    string `json:"next,omitempty"`
+}
+
+func (e *env) check() *cobra.Command {
+	var l localFlags
+	var plane, crds string
+	cmd := &cobra.Command{
+		Use: "check PATH", Args: oneArg("a directory or file"),
+		Short: "Say what of a directory would fail: render it, and try it on a throw-away control plane (exit 1: something)",
+		Long: `Renders PATH and tries every object against the real API server of a throw-away control plane. Apps (plumb.cd) among
+the rendered objects whose source is a path of the same tree are checked too. With --context or --kubeconfig the objects
+are tried by dry-run on that cluster instead.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, cancel := e.withTimeout(cmd.Context(), 10*time.Minute)
+			defer cancel()
+			spec, err := l.appOf(args[0])
+			if err != nil {
+				return err
+			}
+			out, err := e.runCheck(ctx, spec, plane, crds)
+			if err != nil {
+				return cause(ctx, err)
+			}
+			if err := e.print(out, func() error { return e.drawChecked(out) }); err != nil {
+				return err
+			}
+			if slices.ContainsFunc(out.Apps, func(a CheckedApp) bool { return len(a.Problems) > 0 }) {
+				return exitError{code: exitNo}
+			}
+			return nil
+		},
+	}
+	l.add(cmd)
+	cmd.Flags().StringVar(&plane, "controlplane", "", "path of the control plane's binary")
+	cmd.Flags().StringVar(&crds, "crds", "", "directory of CRDs that the cluster has, applied before the check")
+	return e.outputFlag(cmd)
+}
+
+func (e *env) runCheck(ctx context.Context, spec engine.App, plane, crds string) (Checked, error) {
+	b, err := e.newBench(ctx)
+	if err != nil {
+		return Checked{}, err
+	}
+	defer b.close()
+	rendered, err := b.Render(ctx, spec)
+	if err != nil {
+		return Checked{Apps: []CheckedApp{{Name: spec.Key.Name, Path: spec.Sources[0].Render.Path, Problems: problemsOf(err)}}}, nil
+	}
+	try, done, err := e.tryOn(ctx, b, plane, crds)
+	if err != nil {
+		return Checked{}, err
+	}
+	defer done()
+	out := Checked{Apps: []CheckedApp{e.checkOne(ctx, b, spec, try)}}
+	for _, child := range childApps(rendered, spec.Sources[0].Dir) {
+		out.Apps = append(out.Apps, e.checkOne(ctx, b, child, try))
+	}
+	return out, nil
+}
+
+type tryFunc func(ctx context.Context, k engine.Key) (engine.Preview, error)
+
+// tryOn gives the way to try an App: on the cluster that was named, or on a throw-away control plane.
+func (e *env) tryOn(ctx context.Context, b *bench, plane, crds string) (tryFunc, func(), error) {
+	if e.kubeconfig != "" || e.context != "" {
+		t, err := e.target()
+		if err != nil {
+			return nil, nil, err
+		}
+		b.SetTarget(t)
+		return b.Preview, func() {}, nil
+	}
+	binary, err := e.findPlane(plane)
+	if err != nil {
+		return nil, nil, err
+	}
+	dir, err := os.MkdirTemp("", "plumb-check-")
+	if err != nil {
+		return nil, nil, err
+	}
+	e.say("starting a throw-away control plane ...")
+	c, err := e.startPlane(ctx, binary, dir, 0, 0)
+	if err != nil {
+		os.RemoveAll(dir)
+		return nil, nil, err
+	}
+	done := func() {
+		c.stop()
+		os.RemoveAll(dir)
+	}
+	raw, err := os.ReadFile(c.Kubeconfig)
+	if err == nil {
+		err = e.Install(ctx, raw, "", "plumb-system") // Apps among the objects are known kinds
+	}
+	if err != nil {
+		done()
+		return nil, nil, err
+	}
+	b.SetTarget(engine.Target{Kubeconfig: raw})
+	if crds != "" {
+		if err := e.applyCRDs(ctx, b, crds); err != nil {
+			done()
+			return nil, nil, err
+		}
+	}
+	return b.Check, done, nil
+}
+
+// applyCRDs applies a directory of CRDs to the throw-away control plane.
+func (e *env) applyCRDs(ctx context.Context, b *bench, dir string) error {
+	l := localFlags{name: "crds", renderer: "Plain", recurse: true, destination: "default"}
+	spec, err := l.appOf(dir)
+	if err != nil {
+		return err
+	}
+	spec.Mode = engine.Auto
+	b.SetApp(spec)
+	return b.until(ctx, spec.Key, func(s engine.Snapshot) (bool, error) { return settledOrFailed(viewOf(s)) })
+}
+
+func (e *env) checkOne(ctx context.Context, b *bench, spec engine.App, try tryFunc) CheckedApp {
+	out := CheckedApp{Name: spec.Key.Name, Path: spec.Sources[0].Render.Path}
+	spec.Mode, spec.Cluster = engine.Manual, ""
+	b.SetApp(spec)
+	if err := b.until(ctx, spec.Key, known); err != nil {
+		out.Problems = problemsOf(err)
+		return out
+	}
+	p, err := try(ctx, spec.Key)
+	if err != nil {
+		out.Problems = problemsOf(err)
+		return out
+	}
+	for _, g := range p.Plan.Groups {
+		out.Objects += len(g.Steps)
+	}
+	out.Objects += p.Plan.Unchanged
+	for id, msg := range p.Errors {
+		out.Problems = append(out.Problems, Problem{Where: p.Files[id], Object: id, Message: msg})
+	}
+	slices.SortFunc(out.Problems, func(x, y Problem) int { return strings.Compare(x.Object, y.Object) })
+	for _, r := range p.Plan.Refused {
+		out.Problems = append(out.Problems, Problem{Object: r.ID.String(), Reason: string(r.Reason), Message: r.Message, Next: r.Next})
+	}
+	out.Warnings = p.Plan.Warnings
+	return out
+}
+
+// problemsOf lists everything that an error holds.
+func problemsOf(err error) []Problem {
+	faults := plan.Faults(err)
+	if len(faults) == 0 {
+		faults = []*fault.Error{fault.Of(err)}
+	}
+	var out []Problem
+	for _, f := range faults {
+		out = append(out, Problem{Where: f.Where, Reason: string(f.Reason), Message: f.Message, Next: f.Next})
+	}
+	return out
+}
+
+// childApps are the Apps among the objects of a bundle whose source is a path of the same tree.
+func childApps(b bundle.Bundle, root string) []engine.App {
+	var out []engine.App
+	for _, entry := range b.Objects {
+		u := &unstructured.Unstructured{Object: entry.Body}
+		if id := object.Of(u); id.Group != v1alpha1.GroupVersion.Group || id.Kind != "App" {
+			continue
+		}
+		var cr v1alpha1.App
+		if runtime.DefaultUnstructuredConverter.FromUnstructured(entry.Body, &cr) != nil {
+			continue // the API server says so
+		}
+		spec, err := localApp(&cr, root)
+		if err != nil || len(spec.Sources) == 0 || spec.Sources[0].Chart != nil {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(root, spec.Sources[0].Render.Path)); err == nil {
+			out = append(out, spec)
+		}
+	}
+	return out
+}
+
+func (e *env) drawChecked(c Checked) error {
+	bad := 0
+	for _, a := range c.Apps {
+		sign := e.glyph("Healthy")
+		if len(a.Problems) > 0 {
+			sign = e.glyph("Failed")
+		}
+		if err := e.line(fmt.Sprintf("%s %s  %s  %d objects", sign, a.Name, a.Path, a.Objects)); err != nil {
+			return err
+		}
+		for _, p := range a.Problems {
+			bad++
+			if err := e.line(strings.TrimRight(fmt.Sprintf("    %s  %s  %s", p.Where, p.Object, plain(p.Message)), " ")); err != nil {
+				return err
+			}
+			if p.Next != "" {
+				if err := e.line("      next  " + p.Next); err != nil {
+					return err
+				}
+			}
+		}
+		for _, w := range a.Warnings {
+			e.say("    warning: %s", plain(w))
+		}
+	}
+	if bad == 0 {
+		return e.line("all would apply")
+	}
+	return e.line(fmt.Sprintf("%d problems", bad))
+}

@@ -1,0 +1,327 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"plumb.cd/plumb/internal/engine"
+	"plumb.cd/plumb/internal/history"
+	"plumb.cd/plumb/internal/object"
+	"plumb.cd/plumb/internal/server"
+)
+
+// status answers "is all well": one line an App that is not, and the counts.
+func (e *env) status() *cobra.Command {
+	return e.outputFlag(&cobra.Command{
+		Use: "status [APP]", Short: "Say whether all is well, and what is not (exit 1)", Args: maxArgs(1, "an App"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return e.withApp(cmd, args[0], 0, func(_ context.Context, _ *client, a server.AppView) error { return e.appStatus(a) })
+			}
+			list, err := e.listApps(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return e.fleetStatus(list)
+		},
+	})
+}
+
+func (e *env) listApps(ctx context.Context, states ...string) (server.List[server.AppView], error) {
+	var list server.List[server.AppView]
+	c, err := e.connect(ctx)
+	if err != nil {
+		return list, err
+	}
+	defer c.close()
+	q := url.Values{"state": states}
+	if e.namespace != "" {
+		q.Set("namespace", e.namespace)
+	}
+	return list, c.do(ctx, http.MethodGet, "/api/v1/apps?"+q.Encode(), nil, &list)
+}
+
+func (e *env) fleetStatus(list server.List[server.AppView]) error {
+	counts := map[engine.State]int{}
+	var bad []server.AppView
+	for _, a := range list.Items {
+		counts[a.State]++
+		if a.State != engine.StateSynced && a.State != engine.StatePaused {
+			bad = append(bad, a)
+		}
+	}
+	err := e.print(list, func() error {
+		var parts []string
+		for _, st := range []engine.State{
+			engine.StateSynced, engine.StateDeploying, engine.StateWaiting, engine.StateDrifted, engine.StateDegraded, engine.StateFailed,
+			engine.StatePaused, engine.StateUnknown,
+		} {
+			if counts[st] > 0 {
+				parts = append(parts, fmt.Sprintf("%d %s", counts[st], e.paint(string(st), string(st))))
+			}
+		}
+		if len(parts) == 0 {
+			return e.line("no Apps yet")
+		}
+		if err := e.line(fmt.Sprintf("%d Apps: %s", len(list.Items), strings.Join(parts, ", "))); err != nil || len(bad) == 0 {
+			return err
+		}
+		if err := e.line(""); err != nil {
+			return err
+		}
+		return e.appRows(bad)
+	})
+	if err != nil || len(bad) == 0 {
+		return err
+	}
+	return exitError{code: exitNo}
+}
+
+func (e *env) appStatus(a server.AppView) error {
+	err := e.print(a, func() error {
+		pairs := [][2]string{
+			{"state", e.paint(string(a.State), string(a.State)) + "  since " + age(e.Now(), a.Since)},
+			{"reason", a.Reason}, {"message", plain(a.Message)},
+			{"sync", string(a.Sync)}, {"health", a.Health},
+			{"revision", shortSHA(a.Revision)}, {"applied", shortSHA(a.Applied)},
+			{"objects", fmt.Sprintf("%d healthy of %d", a.Counts.Healthy, a.Counts.Total)},
+		}
+		if b := a.Blocking; b != nil {
+			pairs = append(pairs, [2]string{"blocking", strings.TrimSpace(b.Object.String() + "  " + plain(b.Message) + "  " + b.File)})
+		}
+		if a.Plan != "" && a.State == engine.StateWaiting {
+			pairs = append(pairs, [2]string{"plan", a.Plan})
+		}
+		for _, w := range a.Warnings {
+			pairs = append(pairs, [2]string{"warning", plain(w)})
+		}
+		pairs = append(pairs, [2]string{"next", a.Next})
+		return e.pairs(a.Namespace+"/"+a.Name, pairs)
+	})
+	if err != nil || a.State == engine.StateSynced {
+		return err
+	}
+	return exitError{code: exitNo}
+}
+
+// pairs writes "key  value" lines under a title; empty values are left out.
+func (e *env) pairs(title string, pairs [][2]string) error {
+	if err := e.line(title); err != nil {
+		return err
+	}
+	for _, p := range pairs {
+		if p[1] == "" {
+			continue
+		}
+		if err := e.line(fmt.Sprintf("  %-9s %s", p[0], p[1])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *env) get() *cobra.Command {
+	var states []string
+	cmd := &cobra.Command{
+		Use: "get [apps | APP]", Short: "List Apps, or show one", Args: maxArgs(1, "apps, or an App"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 && args[0] != "apps" && args[0] != "app" {
+				return e.withApp(cmd, args[0], 0, func(_ context.Context, _ *client, a server.AppView) error {
+					return e.print(a, func() error { return e.appRows([]server.AppView{a}) })
+				})
+			}
+			list, err := e.listApps(cmd.Context(), states...)
+			if err != nil {
+				return err
+			}
+			return e.print(list, func() error { return e.appRows(list.Items) })
+		},
+	}
+	cmd.Flags().StringSliceVar(&states, "state", nil, "only Apps in these states")
+	return e.outputFlag(cmd)
+}
+
+func (e *env) appRows(apps []server.AppView) error {
+	var rows [][]string
+	for _, a := range apps {
+		rows = append(rows, []string{
+			a.Namespace + "/" + a.Name, string(a.State), age(e.Now(), a.Since), shortSHA(cmp.Or(a.Applied, "-")),
+			fmt.Sprintf("%d/%d", a.Counts.Healthy, a.Counts.Total), clip(plain(a.Message), 90),
+		})
+	}
+	return e.rows([]string{"APP", "STATE", "SINCE", "REVISION", "HEALTHY", "MESSAGE"}, rows)
+}
+
+func (e *env) tree() *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{
+		Use: "tree APP", Short: "Show an App's objects by wave, and what is below the unhealthy ones", Args: oneArg("an App"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return e.withApp(cmd, args[0], 0, func(ctx context.Context, c *client, a server.AppView) error {
+				with := engine.UnhealthyChildren
+				if all {
+					with = engine.AllChildren
+				}
+				var list server.List[engine.ObjectView]
+				if err := c.do(ctx, http.MethodGet, appPath(keyOf(a), "tree?children="+string(with)), nil, &list); err != nil {
+					return err
+				}
+				return e.print(list, func() error { return e.drawTree(a, list.Items) })
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "what controllers made of healthy objects too")
+	return e.outputFlag(cmd)
+}
+
+func (e *env) drawTree(a server.AppView, items []engine.ObjectView) error {
+	if err := e.line(fmt.Sprintf("%s %s/%s  %s  %s", e.glyph(string(a.State)), a.Namespace, a.Name, a.State, plain(a.Message))); err != nil {
+		return err
+	}
+	wave, first := 0, true
+	for _, o := range items {
+		if first || o.Wave != wave {
+			wave, first = o.Wave, false
+			if err := e.line(fmt.Sprintf("  wave %d", wave)); err != nil {
+				return err
+			}
+		}
+		level := string(o.Health.Level)
+		text := fmt.Sprintf("    %s %s", e.glyph(level), o.ID)
+		if level != "Healthy" {
+			text += "  " + level + "  " + clip(plain(o.Health.Message), 120)
+		}
+		if !o.InSync {
+			text += "  " + e.paint("Drifted", "≠ differs from Git")
+		}
+		if o.Hook {
+			text += "  (hook)"
+		}
+		if err := e.line(text); err != nil {
+			return err
+		}
+		if err := e.drawChildren(o.Children, "      "); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *env) drawChildren(children []engine.ChildView, indent string) error {
+	healthy := 0
+	for _, c := range children {
+		level := string(c.Health.Level)
+		if level == "Healthy" && len(c.Children) == 0 && len(children) > 3 {
+			healthy++
+			continue
+		}
+		if err := e.line(fmt.Sprintf("%s%s %s  %s", indent, e.glyph(level), c.ID, clip(plain(c.Health.Message), 120))); err != nil {
+			return err
+		}
+		for _, ev := range c.Events[:min(len(c.Events), 3)] {
+			if err := e.line(fmt.Sprintf("%s    %s %s: %s", indent, ev.Type, ev.Reason, clip(plain(ev.Message), 120))); err != nil {
+				return err
+			}
+		}
+		if err := e.drawChildren(c.Children, indent+"  "); err != nil {
+			return err
+		}
+	}
+	if healthy > 0 {
+		return e.line(fmt.Sprintf("%s+ %d healthy", indent, healthy))
+	}
+	return nil
+}
+
+func (e *env) history() *cobra.Command {
+	var limit int
+	var kinds []string
+	cmd := &cobra.Command{
+		Use: "history APP", Short: "Show an App's deployments, newest first", Args: oneArg("an App"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return e.records(cmd, args[0], kinds, limit)
+		},
+	}
+	cmd.Flags().IntVar(&limit, "limit", 20, "how many")
+	cmd.Flags().StringSliceVar(&kinds, "kind", []string{string(history.Deployment), string(history.Rollback)}, "kinds of records; all: every kind")
+	return e.outputFlag(cmd)
+}
+
+func (e *env) drift() *cobra.Command {
+	var limit int
+	cmd := &cobra.Command{
+		Use: "drift APP", Short: "Show who changed what behind Git's back, newest first", Args: oneArg("an App"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return e.records(cmd, args[0], []string{string(history.Drift), string(history.Healed), string(history.Fight)}, limit)
+		},
+	}
+	cmd.Flags().IntVar(&limit, "limit", 20, "how many")
+	return e.outputFlag(cmd)
+}
+
+func (e *env) records(cmd *cobra.Command, app string, kinds []string, limit int) error {
+	return e.withApp(cmd, app, 0, func(ctx context.Context, c *client, a server.AppView) error {
+		q := url.Values{"limit": {strconv.Itoa(limit)}}
+		if !slices.Contains(kinds, "all") {
+			q["kind"] = kinds
+		}
+		var list server.List[history.Event]
+		if err := c.do(ctx, http.MethodGet, appPath(keyOf(a), "history?"+q.Encode()), nil, &list); err != nil {
+			return err
+		}
+		return e.print(list, func() error {
+			var rows [][]string
+			for _, ev := range list.Items {
+				rows = append(rows, []string{
+					ev.At.Local().Format("2006-01-02 15:04:05"), string(ev.Kind), cmp.Or(ev.Outcome, ev.Reason, "-"), shortSHA(cmp.Or(ev.Commit, "-")),
+					cmp.Or(ev.Actor, "-"), clip(plain(cmp.Or(ev.Message, took(ev))), 110),
+				})
+			}
+			return e.rows([]string{"AT", "KIND", "OUTCOME", "REVISION", "WHO", "WHAT"}, rows)
+		})
+	})
+}
+
+func took(ev history.Event) string {
+	var d engine.DeploymentData
+	if json.Unmarshal(ev.Data, &d) != nil || d.Mode == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s, %d steps in %s", d.Mode, len(d.Steps), d.Took.Round(1e6))
+}
+
+// parseObject reads an object as people name it: "deploy/web", "deploy/shop/web", "Deployment.apps/shop/web".
+func parseObject(arg string) (object.ID, bool) {
+	id, err := object.ParseID(arg)
+	if err != nil {
+		return object.ID{}, false
+	}
+	if long, ok := shortKinds[strings.ToLower(id.Kind)]; ok && id.Group == "" {
+		id.Kind, id.Group = long.Kind, long.Group
+	}
+	return id, true
+}
+
+var shortKinds = map[string]object.ID{
+	"deploy": {Group: "apps", Kind: "Deployment"}, "deployment": {Group: "apps", Kind: "Deployment"},
+	"sts": {Group: "apps", Kind: "StatefulSet"}, "statefulset": {Group: "apps", Kind: "StatefulSet"},
+	"ds": {Group: "apps", Kind: "DaemonSet"}, "daemonset": {Group: "apps", Kind: "DaemonSet"},
+	"svc": {Kind: "Service"}, "service": {Kind: "Service"}, "cm": {Kind: "ConfigMap"}, "configmap": {Kind: "ConfigMap"},
+	"secret": {Kind: "Secret"}, "ns": {Kind: "Namespace"}, "namespace": {Kind: "Namespace"},
+	"sa": {Kind: "ServiceAccount"}, "serviceaccount": {Kind: "ServiceAccount"}, "pvc": {Kind: "PersistentVolumeClaim"},
+	"job": {Group: "batch", Kind: "Job"}, "cronjob": {Group: "batch", Kind: "CronJob"}, "cj": {Group: "batch", Kind: "CronJob"},
+	"ing": {Group: "networking.k8s.io", Kind: "Ingress"}, "ingress": {Group: "networking.k8s.io", Kind: "Ingress"},
+	"hpa": {Group: "autoscaling", Kind: "HorizontalPodAutoscaler"}, "pdb": {Group: "policy", Kind: "PodDisruptionBudget"},
+	"crd": {Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}, "role": {Group: "rbac.authorization.k8s.io", Kind: "Role"},
+	"rolebinding": {Group: "rbac.authorization.k8s.io", Kind: "RoleBinding"}, "clusterrole": {Group: "rbac.authorization.k8s.io", Kind: "ClusterRole"},
+	"netpol": {Group: "networking.k8s.io", Kind: "NetworkPolicy"}, "pod": {Kind: "Pod"}, "po": {Kind: "Pod"},
+}

@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+)
+
+// up is everything on one machine: control plane, engine, API. It signs the command line in to it.
+func (e *env) up() *cobra.Command {
+	var dir, plane, listen, level string
+	var port, nodes int
+	cmd := &cobra.Command{
+		Use: "up", Short: "Start a local Kubernetes control plane with Plumb on it, and sign in", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if dir == "" {
+				state, err := e.stateDir()
+				if err != nil {
+					return err
+				}
+				dir = filepath.Join(state, "up")
+			}
+			abs, err := filepath.Abs(dir)
+			if err != nil {
+				return err
+			}
+			binary, err := e.findPlane(plane)
+			if err != nil {
+				return err
+			}
+			return e.runUp(cmd.Context(), upOptions{dir: abs, binary: binary, listen: listen, level: level, port: port, nodes: nodes})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&dir, "dir", "", "state: control plane, caches, history (default: the user's state directory)")
+	f.StringVar(&plane, "controlplane", "", "path of the control plane's binary (default: beside this one, or on PATH)")
+	f.StringVar(&listen, "listen", "127.0.0.1:7373", "address of the API")
+	f.IntVar(&port, "port", 0, "port of the Kubernetes API server (0: a free one)")
+	f.IntVar(&nodes, "nodes", 3, "simulated nodes")
+	f.StringVar(&level, "log-level", "warn", "of the daemon's log in DIR/daemon.log")
+	return cmd
+}
+
+type upOptions struct {
+	dir, binary, listen, level string
+	port, nodes                int
+}
+
+func (e *env) runUp(ctx context.Context, o upOptions) error {
+	if err := os.MkdirAll(o.dir, 0o700); err != nil {
+		return err
+	}
+	e.say("starting the control plane ...")
+	c, err := e.startPlane(ctx, o.binary, filepath.Join(o.dir, "controlplane"), o.port, o.nodes)
+	if err != nil {
+		return err
+	}
+	defer c.stop()
+	raw, err := c.engineConfig()
+	if err != nil {
+		return err
+	}
+	if err := e.Install(ctx, raw, "", "plumb-system"); err != nil {
+		return fmt.Errorf("installing the definitions: %w", err)
+	}
+	log, err := os.OpenFile(filepath.Join(o.dir, "daemon.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	token := rand.Text()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		return e.Daemon(ctx, DaemonOptions{
+			Dir: filepath.Join(o.dir, "daemon"), Kubeconfig: raw, Namespace: "plumb-system", Listen: o.listen, Installation: "plumb",
+			LocalToken: token, Self: e.Self, Log: log, LogLevel: o.level, Version: e.Version,
+			Ready: func(address string) { e.greet(o, c, session{Server: "http://" + address, Token: token}) },
+		})
+	})
+	g.Go(func() error {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-c.done:
+			return exitError{code: exitUnreachable, message: "the control plane stopped; its log is in " + filepath.Join(o.dir, "controlplane")}
+		}
+	})
+	err = g.Wait()
+	if ctx.Err() != nil && err == nil {
+		e.say("stopped")
+	}
+	return err
+}
+
+// greet says where everything is, and signs in.
+func (e *env) greet(o upOptions, c *child, s session) {
+	if err := e.saveSession(s); err != nil {
+		e.say("not signed in: %v", err)
+	}
+	fmt.Fprintf(e.Out, "READY api=%s kubeconfig=%s dir=%s\n", s.Server, c.Kubeconfig, o.dir)
+	e.say("\nPlumb is up. In another terminal:\n\n  plumb status\n  KUBECONFIG=%s kubectl get apps.plumb.cd -A\n\nStop it with ^C; its state stays in %s.", c.Kubeconfig, o.dir)
+}

@@ -1,0 +1,267 @@
+// Package daemon assembles the parts that plumb run is made of: stores, workers, engine, controllers and the HTTP server.
+// It decides nothing; it opens, connects and closes.
+package daemon
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"plumb.cd/plumb/internal/bundle"
+	"plumb.cd/plumb/internal/chart"
+	"plumb.cd/plumb/internal/cli"
+	"plumb.cd/plumb/internal/cluster"
+	"plumb.cd/plumb/internal/controller"
+	appctrl "plumb.cd/plumb/internal/controller/app"
+	"plumb.cd/plumb/internal/engine"
+	"plumb.cd/plumb/internal/git"
+	"plumb.cd/plumb/internal/history/sqlite"
+	"plumb.cd/plumb/internal/render/worker"
+	"plumb.cd/plumb/internal/server"
+)
+
+// stores are what the daemon keeps on disk. Losing all of it loses history, and costs time; never correctness.
+type stores struct {
+	mirrors *git.Store
+	bundles *bundle.Store
+	history *sqlite.Store
+	charts  *chart.Client
+	key     []byte
+}
+
+func (s *stores) close() {
+	s.mirrors.Close()
+	s.history.Close()
+}
+
+func open(ctx context.Context, dir string) (*stores, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the state directory: %w", err)
+	}
+	s := &stores{charts: chart.New(filepath.Join(dir, "charts"), chart.Limits{})}
+	var err error
+	if s.key, err = hashKey(filepath.Join(dir, "fingerprint.key")); err != nil {
+		return nil, err
+	}
+	if s.mirrors, err = git.OpenStore(filepath.Join(dir, "git")); err != nil {
+		return nil, err
+	}
+	if s.bundles, err = bundle.OpenStore(filepath.Join(dir, "bundles"), bundle.StoreOptions{}); err != nil {
+		return nil, err
+	}
+	if s.history, err = sqlite.Open(ctx, filepath.Join(dir, "history.db"), sqlite.Options{}); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// hashKey keys the fingerprints, so that what is on disk tells nothing of the values. A lost key costs one dry-run an
+// object.
+func hashKey(path string) ([]byte, error) {
+	key, err := os.ReadFile(path)
+	if err == nil && len(key) == 32 {
+		return key, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	key = make([]byte, 32)
+	if _, err := rand.Read(key); err != nil {
+		return nil, err
+	}
+	return key, os.WriteFile(path, key, 0o600)
+}
+
+// Run is the daemon. It returns when ctx ends and everything has stopped, or with the error that stopped it.
+func Run(ctx context.Context, o cli.DaemonOptions) error {
+	log, err := logger(o)
+	if err != nil {
+		return err
+	}
+	ctrl.SetLogger(logr.FromSlogHandler(log.With("part", "controllers").Handler()))
+	config, err := restConfig(o.Kubeconfig)
+	if err != nil {
+		return err
+	}
+	st, err := open(ctx, o.Dir)
+	if err != nil {
+		return err
+	}
+	defer st.close()
+	size := o.Renderers
+	if size <= 0 {
+		size = runtime.GOMAXPROCS(0)
+	}
+	pool := worker.NewPool(worker.Options{Command: o.Self, Size: size})
+	defer pool.Close()
+	manager, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme: controller.Scheme(), Cache: controller.Cache(), Metrics: metricsserver.Options{BindAddress: "0"},
+		LeaderElection: o.LeaderElection, LeaderElectionID: "plumb." + o.Installation, LeaderElectionNamespace: o.Namespace,
+		LeaderElectionReleaseOnCancel: true,
+	})
+	if err != nil {
+		return fmt.Errorf("connecting to the hub: %w", err)
+	}
+	hub, err := cluster.Connect(ctx, cluster.Config{RESTConfig: config, Manager: o.Installation, UserAgent: "plumb/" + o.Version})
+	if err != nil {
+		return err
+	}
+	defer hub.Close()
+	direct, err := client.New(config, client.Options{Scheme: controller.Scheme()})
+	if err != nil {
+		return err
+	}
+	ledger, changes, wakers := appctrl.NewLedger(direct), server.NewChanges(), &controller.Wakers{}
+	e := engine.New(engine.Options{
+		Installation: o.Installation, Mirrors: st.mirrors, Charts: st.charts, Bundles: st.bundles, Renderer: pool,
+		History: st.history, Owned: st.history, Memory: ledger, HashKey: st.key, Now: time.Now, Log: log.With("part", "engine"),
+		Connect:           connector(config, o),
+		Changed:           func(k engine.Key) { changes.Changed(k); wakers.App(k) },
+		RepositoryChanged: wakers.Repository, TargetChanged: wakers.Cluster,
+	})
+	e.SetTarget(engine.Target{Name: inCluster})
+	if err := controller.Add(ctx, manager, e, ledger, wakers, time.Now); err != nil {
+		return fmt.Errorf("setting up the controllers: %w", err)
+	}
+	api := server.New(server.Options{
+		Engine: e, Access: newAccess(hub, o.LocalToken, time.Now), Intents: intents{direct}, History: st.history, Registry: registry(e),
+		Changes: changes, Ready: func() error { return hub.Alive(ctx) }, Version: o.Version, Now: time.Now, Log: log.With("part", "api"),
+	})
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return serve(ctx, o.Listen, api, o.Ready) })
+	if o.DebugListen != "" {
+		g.Go(func() error { return serveDebug(ctx, o.DebugListen) })
+	}
+	g.Go(func() error {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-manager.Elected():
+		}
+		return e.Run(ctx)
+	})
+	g.Go(func() error { return manager.Start(ctx) })
+	log.Info("started", "version", o.Version, "dir", o.Dir)
+	return g.Wait()
+}
+
+func logger(o cli.DaemonOptions) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(o.LogLevel)); err != nil {
+		return nil, fmt.Errorf("log level %q: want debug, info, warn or error", o.LogLevel)
+	}
+	return slog.New(slog.NewJSONHandler(o.Log, &slog.HandlerOptions{Level: level})), nil
+}
+
+// restConfig is how the daemon reaches the hub. No throttle of the client's own: the API server has its own back-pressure.
+func restConfig(kubeconfig []byte) (*rest.Config, error) {
+	var config *rest.Config
+	var err error
+	if len(kubeconfig) > 0 {
+		config, err = clientcmd.RESTConfigFromKubeConfig(kubeconfig)
+	} else {
+		config, err = rest.InClusterConfig()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("no way to the hub's API server: %w (give --kubeconfig outside of a cluster)", err)
+	}
+	config.QPS, config.Burst = -1, -1
+	return config, nil
+}
+
+func connector(own *rest.Config, o cli.DaemonOptions) func(context.Context, engine.Target) (*cluster.Cluster, error) {
+	return func(ctx context.Context, t engine.Target) (*cluster.Cluster, error) {
+		cfg := cluster.Config{Kubeconfig: t.Kubeconfig, Manager: o.Installation, UserAgent: "plumb/" + o.Version}
+		if len(t.Kubeconfig) == 0 {
+			cfg.RESTConfig = own
+		}
+		return cluster.Connect(ctx, cfg)
+	}
+}
+
+func registry(e *engine.Engine) *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.MustRegister(e.Metrics().Collectors()...)
+	r.MustRegister(hubMetrics{})
+	return r
+}
+
+// hubMetrics passes the controllers' own measures on.
+type hubMetrics struct{}
+
+func (hubMetrics) Describe(chan<- *prometheus.Desc) {}
+
+func (hubMetrics) Collect(out chan<- prometheus.Metric) {
+	if c, ok := ctrlmetrics.Registry.(prometheus.Collector); ok {
+		c.Collect(out)
+	}
+}
+
+// inCluster is the Cluster that always exists: the one that the daemon was started for.
+const inCluster = "in-cluster"
+
+const shutdown = 5 * time.Second
+
+func serve(ctx context.Context, address string, h http.Handler, ready func(string)) error {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("listening for the API: %w", err)
+	}
+	if ready != nil {
+		ready(l.Addr().String())
+	}
+	return serveOn(ctx, l, h)
+}
+
+func serveDebug(ctx context.Context, address string) error {
+	host, _, err := net.SplitHostPort(address)
+	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
+		return fmt.Errorf("profiles are served on loopback only, not on %q", address)
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("listening for profiles: %w", err)
+	}
+	return serveOn(ctx, l, server.Debug())
+}
+
+func serveOn(ctx context.Context, l net.Listener, h http.Handler) error {
+	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	srv := &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10,
+		BaseContext: func(net.Listener) context.Context { return base },
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(l) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	cancel() // open streams end
+	stop, done := context.WithTimeout(context.WithoutCancel(ctx), shutdown)
+	defer done()
+	return srv.Shutdown(stop)
+}

@@ -1,0 +1,151 @@
+package engine
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"plumb.cd/plumb/internal/apply"
+	"plumb.cd/plumb/internal/bundle"
+	"plumb.cd/plumb/internal/drift"
+	"plumb.cd/plumb/internal/object"
+	"plumb.cd/plumb/internal/plan"
+	"plumb.cd/plumb/internal/tree"
+)
+
+// app is one App's working state. mu guards everything that is read outside its steps; the fields below
+// stepping belong to whoever holds that.
+type app struct {
+	key Key
+	uid string
+
+	mu       sync.Mutex
+	spec     App
+	dirty    bool // something happened since the last step began
+	running  bool // a goroutine takes steps
+	gone     bool
+	timer    *time.Timer
+	snapshot Snapshot
+	rendered rendered // the last good render; guarded because repositories invalidate it
+
+	eyes atomic.Pointer[eyes] // how events are looked at; read by the watches
+
+	// linked under Engine.mu.
+	repos  []sourceRepo
+	target *target
+
+	// stepping is held by whoever takes a step, or looks at the fields below from outside.
+	stepping   sync.Mutex
+	mem        Memory
+	memSaved   Memory
+	run        *run
+	fights     *drift.Fights
+	yields     map[object.ID][]string // fields left to others after a fight
+	yieldsSeen int                    // len(yields) that the eyes were made for
+	notes      []string               // the newest findings of drift, for people
+	retry      backoff
+	refreshed  string
+	kinds      []schema.GroupVersionKind // of the bundle kindsFor
+	kindsFor   object.Digest
+	failure    *failure
+	plannedFor int64 // generation of the last plan
+	verified   bool  // what is live was held against what was applied, once in this process
+	unsettled  bool  // healing failed: the next plan looks at everything
+}
+
+type sourceRepo struct {
+	index int
+	repo  *repo
+}
+
+// rendered is the outcome of the desired half.
+type rendered struct {
+	valid    bool // nothing that it was made of has changed
+	request  object.Digest
+	bundle   object.Digest
+	seen     time.Time
+	revs     []bundle.Revision
+	traces   []sourceTrace
+	warnings []string
+	count    int
+	renderer string
+	asked    []string // API versions that a chart asked for
+	err      error
+}
+
+type sourceTrace struct {
+	repo  *repo
+	ref   refKey
+	tree  string // root tree that was read
+	trace tree.Trace
+}
+
+// run is an attempt on its way.
+type run struct {
+	attempt *Attempt
+	plan    plan.Plan
+	exec    *apply.Execution
+	state   apply.State
+	desired map[object.ID]plan.Desired
+	request *Request
+	until   time.Time
+}
+
+// backoff counts tries after transient failures.
+type backoff struct {
+	tries int
+	at    time.Time
+}
+
+// next is when to try again: 1 s, 2 s, 4 s ... at most 5 minutes.
+func (b *backoff) next(now time.Time) time.Time {
+	const limit = 5 * time.Minute
+	wait := limit
+	if b.tries < 9 {
+		wait = min(time.Second<<b.tries, limit)
+	}
+	b.tries++
+	b.at = now.Add(wait)
+	return b.at
+}
+
+func (b *backoff) reset() { *b = backoff{} }
+
+func newApp(spec App) *app {
+	return &app{
+		key: spec.Key, uid: spec.UID, mem: spec.Memory, memSaved: spec.Memory,
+		yields:   map[object.ID][]string{},
+		fights:   drift.NewFights(),
+		snapshot: Snapshot{Key: spec.Key, Memory: spec.Memory},
+	}
+}
+
+// accept takes a newer spec. a.mu is held.
+func (a *app) accept(spec App, now time.Time) {
+	a.spec = spec
+	if spec.Refresh != a.refreshed {
+		a.refreshed = spec.Refresh
+		a.rendered.valid = false
+	}
+	if a.snapshot.Since.IsZero() {
+		a.snapshot.Since = now
+	}
+}
+
+func (a *app) forget() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.gone = true
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+}
+
+// invalidate makes the next step render again.
+func (a *app) invalidate() {
+	a.mu.Lock()
+	a.rendered.valid = false
+	a.mu.Unlock()
+}

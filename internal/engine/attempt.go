@@ -1,0 +1,478 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"plumb.cd/plumb/internal/apply"
+	"plumb.cd/plumb/internal/bundle"
+	"plumb.cd/plumb/internal/cluster"
+	"plumb.cd/plumb/internal/fault"
+	"plumb.cd/plumb/internal/history"
+	"plumb.cd/plumb/internal/object"
+	"plumb.cd/plumb/internal/plan"
+)
+
+// failure remembers why the last attempt at a bundle failed, and what may mend it.
+type failure struct {
+	bundle     object.Digest
+	generation int64
+	err        *fault.Error
+	retry      time.Time   // zero: time does not help
+	blocked    []object.ID // when these are healthy, it is worth another try
+}
+
+const (
+	defaultDeadline = 15 * time.Minute
+	outcomeOK       = "Succeeded"
+	outcomeFailed   = "Failed"
+	hookStarted     = "Started"
+)
+
+// due says whether a plan should be made now: a bundle that is not applied, somebody's request, or a failure that
+// something may have mended. What is not due costs nothing.
+func (a *app) due(spec App, want Deployed, now time.Time, o *outcome) bool {
+	if a.requested(spec) != nil {
+		return true
+	}
+	f := a.failure
+	if f != nil && f.bundle == want.Bundle && f.generation == spec.Generation {
+		if !f.retry.IsZero() && !now.Before(f.retry) {
+			return true
+		}
+		if len(f.blocked) > 0 && a.healthyAll(f.blocked) {
+			return true
+		}
+		o.err = f.err
+		o.wakeBy(f.retry)
+		return false
+	}
+	if a.mem.Applied == nil || a.mem.Applied.Bundle != want.Bundle || a.plannedFor != spec.Generation {
+		return true
+	}
+	return !a.verified || a.unsettled
+}
+
+// requested gives the sync request that is still to be handled.
+func (a *app) requested(spec App) *Request {
+	if spec.Request == nil || spec.Request.ID == "" || spec.Request.ID == a.mem.LastRequest {
+		return nil
+	}
+	return spec.Request
+}
+
+func (a *app) healthyAll(ids []object.ID) bool {
+	set := a.target.set(a.key)
+	for _, id := range ids {
+		st, seen := set.Health(id)
+		if !seen || (st.Level != "Healthy" && st.Level != "Suspended") {
+			return false
+		}
+	}
+	return true
+}
+
+// begin makes a plan and, when nothing stands in its way, starts an attempt.
+func (e *Engine) begin(ctx context.Context, a *app, spec App, conn *cluster.Cluster, c choice, o *outcome) {
+	req := a.requested(spec)
+	pl, err := e.plan(ctx, a, spec, conn, c, req)
+	if err != nil {
+		if isPending(err) {
+			o.gate = &gate{reason: fault.AwaitingMove, message: "waiting for the other Apps of this revision, so that an object that moves is handed over"}
+			return
+		}
+		e.failed(a, spec, c, fault.Of(err), nil)
+		o.err = fault.Of(err)
+		o.wakeBy(a.failure.retry)
+		return
+	}
+	o.warnings = append(o.warnings, pl.plan.Warnings...)
+	if !a.verified && a.mem.Applied != nil && a.mem.Applied.Bundle == c.want.Bundle && req == nil {
+		if err := e.verify(ctx, a, conn, pl); err != nil {
+			e.addFault(a, o, err)
+			return
+		}
+		a.verified, a.plannedFor = true, spec.Generation
+		if pl, err = e.plan(ctx, a, spec, conn, c, req); err != nil {
+			e.addFault(a, o, err)
+			return
+		}
+		if onlyDrift(pl.plan) {
+			return // heal attributes and undoes it
+		}
+	}
+	a.verified = true
+	if pl.plan.Empty() {
+		e.settled(ctx, a, spec, c, req)
+		return
+	}
+	o.plan = &pl.plan
+	if g := e.gates(a, spec, c, pl.plan, req); g != nil {
+		o.gate = g
+		return
+	}
+	if len(pl.plan.Refused) > 0 {
+		f := refusalFault(pl.plan.Refused)
+		e.failed(a, spec, c, f, nil)
+		o.err = f
+		o.wakeBy(a.failure.retry)
+		return
+	}
+	if err := e.start(ctx, a, spec, conn, c, pl, req); err != nil {
+		e.addFault(a, o, err)
+	}
+}
+
+// onlyDrift reports whether a plan for a bundle that is applied already does nothing but undo drift.
+func onlyDrift(p plan.Plan) bool {
+	if len(p.Refused) > 0 {
+		return false
+	}
+	for _, g := range p.Groups {
+		for _, s := range g.Steps {
+			if s.Action == plan.Prune || s.Action == plan.Hook || s.Action == plan.Adopt {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func refusalFault(refused []plan.Refusal) *fault.Error {
+	r := refused[0]
+	msg := r.Message
+	if n := len(refused) - 1; n > 0 {
+		msg += fmt.Sprintf(" (and %d more)", n)
+	}
+	return &fault.Error{Class: fault.Blocked, Reason: r.Reason, Where: r.ID.String(), Message: msg, Next: r.Next}
+}
+
+// settled notes that the cluster is already what the bundle says.
+func (e *Engine) settled(_ context.Context, a *app, spec App, c choice, req *Request) {
+	now := e.o.Now()
+	if a.mem.Applied == nil || a.mem.Applied.Bundle != c.want.Bundle {
+		d := c.want
+		d.At = now
+		a.mem.Applied = &d
+	}
+	if req != nil {
+		a.mem.LastRequest = req.ID
+	}
+	a.failure, a.plannedFor, a.unsettled = nil, spec.Generation, false
+	a.retry.reset()
+	if _, blame, _ := a.target.set(a.key).tally(); !blame.Status.Level.Worse("Suspended") {
+		d := *a.mem.Applied
+		a.mem.Healthy = &d
+	}
+}
+
+// gates says what a plan waits for, if anything.
+func (e *Engine) gates(a *app, spec App, c choice, p plan.Plan, req *Request) *gate {
+	if g := e.dependencyGate(a, spec); g != nil {
+		return g
+	}
+	approved := req != nil && req.Plan != "" && req.Plan == p.Digest
+	if req != nil && req.Plan != "" && !approved {
+		a.mem.LastRequest = req.ID
+		return &gate{
+			reason: fault.PlanStale, message: "the plan " + req.Plan.Short() + " that was approved is no longer the current one (" + p.Digest.Short() + ")",
+			next: "plumb plan " + spec.Key.Name,
+		}
+	}
+	if len(p.Guards) > 0 && !approved {
+		return &gate{
+			reason: p.Guards[0].Reason, message: p.Guards[0].Message,
+			next: fmt.Sprintf("plumb plan %s, then plumb sync %s --plan %s", spec.Key.Name, spec.Key.Name, p.Digest),
+		}
+	}
+	if c.mode == plan.Rollback {
+		return nil
+	}
+	switch {
+	case spec.Mode == Approve && !approved:
+		return &gate{
+			reason: fault.AwaitingApproval, message: "the plan " + p.Digest.Short() + " waits for approval",
+			next: fmt.Sprintf("plumb sync %s --plan %s", spec.Key.Name, p.Digest),
+		}
+	case spec.Mode == Manual && req == nil:
+		return &gate{reason: fault.AwaitingSync, message: "out of sync; the sync mode is Manual", next: "plumb sync " + spec.Key.Name}
+	}
+	return nil
+}
+
+// start makes the attempt durable where that matters, and sets it going.
+func (e *Engine) start(ctx context.Context, a *app, spec App, conn *cluster.Cluster, c choice, pl planned, req *Request) error {
+	now := e.o.Now()
+	at := a.mem.Attempt
+	if at == nil || at.Outcome != "" || at.Bundle != c.want.Bundle || at.Mode != c.mode {
+		at = &Attempt{Mode: c.mode, Bundle: c.want.Bundle, Revisions: c.want.Revisions, Started: now, Hooks: map[string]string{}}
+		at.ID = attemptID(a.key, *at)
+	} else {
+		resumed := *at
+		resumed.Hooks = maps.Clone(at.Hooks)
+		at = &resumed
+	}
+	at.Plan = pl.plan.Digest
+	if req != nil {
+		at.Actor = req.Actor
+	}
+	targets, grew := a.targetsWith(a.target.name, pl.desired)
+	a.mem.Attempt, a.mem.Targets = at, targets
+	if grew || hasHooks(pl.plan) {
+		if err := e.save(ctx, a); err != nil {
+			return err
+		}
+	}
+	deadline := spec.Deadline
+	if deadline <= 0 {
+		deadline = defaultDeadline
+	}
+	set := a.target.set(a.key)
+	set.forgetGone()
+	set.expectGone(prunes(pl.plan))
+	r := &run{attempt: at, plan: pl.plan, desired: pl.desired, request: req, until: now.Add(deadline)}
+	r.exec = apply.New(pl.plan, pl.desired, apply.Deps{
+		Cluster: conn, Observer: set, Journal: &journal{e: e, a: a, run: r}, Attempt: at.ID,
+		Started: startedHooks(at.Hooks), Preparer: preparer{a.target.look(a), e.o.Installation},
+	}, hookOutcomes(at.Hooks))
+	a.run = r
+	a.failure = nil
+	return nil
+}
+
+func attemptID(k Key, at Attempt) string {
+	d := object.DigestOf([]byte(k.String()), []byte(at.Bundle), []byte(at.Mode), []byte(strconv.FormatInt(at.Started.UnixNano(), 36)))
+	return d.Short()
+}
+
+func hookOutcomes(hooks map[string]string) map[string]apply.HookOutcome {
+	out := map[string]apply.HookOutcome{}
+	for key, state := range hooks {
+		if state != hookStarted {
+			out[key] = apply.HookOutcome{Succeeded: state == outcomeOK}
+		}
+	}
+	return out
+}
+
+func startedHooks(hooks map[string]string) map[string]bool {
+	out := map[string]bool{}
+	for key := range hooks {
+		out[key] = true
+	}
+	return out
+}
+
+func hasHooks(p plan.Plan) bool {
+	return slices.ContainsFunc(append(slices.Clone(p.Groups), p.OnFailure...), func(g plan.Group) bool {
+		return slices.ContainsFunc(g.Steps, func(s plan.Step) bool { return s.Action == plan.Hook })
+	})
+}
+
+func prunes(p plan.Plan) []object.ID {
+	var out []object.ID
+	for _, g := range p.Groups {
+		for _, s := range g.Steps {
+			if s.Action == plan.Prune || s.Action == plan.Orphan {
+				out = append(out, s.ID)
+			}
+		}
+	}
+	return out
+}
+
+// interrupt ends a running attempt that is no longer wanted: another bundle came, or somebody cancelled it.
+func (e *Engine) interrupt(ctx context.Context, a *app, spec App, c choice) {
+	if spec.Cancel != "" && spec.Cancel != a.mem.LastCancel {
+		a.mem.LastCancel = spec.Cancel
+		f := &fault.Error{Class: fault.Blocked, Reason: fault.Cancelled, Message: "the sync was cancelled", Next: "plumb sync " + spec.Key.Name}
+		e.failed(a, spec, c, f, nil)
+		a.failure.retry = time.Time{}
+		e.end(ctx, a, "Cancelled", f)
+		return
+	}
+	if c.mode != plan.Heal && (a.run.attempt.Bundle != c.want.Bundle || a.run.attempt.Mode != c.mode) {
+		e.end(ctx, a, string(fault.Superseded), &fault.Error{Reason: fault.Superseded, Message: "a newer revision took over"})
+	}
+}
+
+// abandon ends a running attempt because the App is paused.
+func (e *Engine) abandon(ctx context.Context, a *app, why fault.Reason) {
+	if a.run != nil {
+		e.end(ctx, a, string(why), &fault.Error{Reason: why, Message: "the App was suspended"})
+	}
+}
+
+// drive advances the attempt as far as it goes now.
+func (e *Engine) drive(ctx context.Context, a *app, spec App, conn *cluster.Cluster, c choice, o *outcome) {
+	r := a.run
+	now := e.o.Now()
+	st := r.exec.Advance(ctx, now)
+	r.state = st
+	if ctx.Err() != nil {
+		return
+	}
+	if !st.Done && now.After(r.until) {
+		st.Done, st.Failed = true, &fault.Error{
+			Class: fault.Blocked, Reason: fault.DeadlineExceeded, Where: firstWait(st.Waiting),
+			Message: "the sync did not finish within its deadline; it still waits for " + describeWaits(st.Waiting),
+			Next:    "plumb why " + firstWait(st.Waiting),
+		}
+	}
+	if !st.Done {
+		o.plan = &r.plan
+		o.progress = progressOf(st)
+		o.wakeBy(r.until)
+		o.wakeBy(st.Next)
+		return
+	}
+	if st.Failed != nil {
+		e.finishFailed(ctx, a, spec, c, st, o)
+		return
+	}
+	e.finishOK(ctx, a, spec, c)
+}
+
+func firstWait(waits []apply.Wait) string {
+	if len(waits) == 0 {
+		return ""
+	}
+	return waits[0].ID.String()
+}
+
+func describeWaits(waits []apply.Wait) string {
+	if len(waits) == 0 {
+		return "nothing that is known"
+	}
+	w := waits[0]
+	s := w.ID.String() + " to be " + w.For
+	if w.Status.Message != "" {
+		s += " (" + w.Status.Message + ")"
+	}
+	if n := len(waits) - 1; n > 0 {
+		s += fmt.Sprintf(" and %d more", n)
+	}
+	return s
+}
+
+func progressOf(st apply.State) *Progress {
+	p := &Progress{Phase: st.Phase, Wave: st.Wave, Group: st.Group, Groups: st.Groups}
+	for _, w := range st.Waiting {
+		p.Waiting = append(p.Waiting, Waiting{Object: w.ID, For: w.For, Message: w.Status.Message, Deadline: w.Deadline})
+		if len(p.Waiting) == 20 {
+			break
+		}
+	}
+	return p
+}
+
+func (e *Engine) finishOK(ctx context.Context, a *app, spec App, c choice) {
+	now := e.o.Now()
+	d := c.want
+	d.At = now
+	a.mem.Applied = &d
+	healthy := d
+	a.mem.Healthy = &healthy
+	a.failure, a.plannedFor, a.unsettled = nil, spec.Generation, false
+	a.retry.reset()
+	e.pin(ctx, a, d)
+	e.end(ctx, a, outcomeOK, nil)
+	a.mem.Targets = a.targetsLeft()
+	a.mu.Lock()
+	a.dirty = true // heal what drifted meanwhile
+	a.mu.Unlock()
+}
+
+// pin keeps the deployed commits in the mirrors, whatever happens to their branches.
+func (e *Engine) pin(ctx context.Context, a *app, d Deployed) {
+	for i, rev := range d.Revisions {
+		if rev.Tree == "" {
+			continue
+		}
+		mirror, err := e.o.Mirrors.Mirror(rev.URL)
+		if err == nil {
+			err = mirror.Pin(ctx, fmt.Sprintf("%s/%s/%d", a.key.Namespace, a.key.Name, i), rev.Commit)
+		}
+		if err != nil {
+			e.o.Log.Warn("a deployed commit could not be pinned in the mirror", "app", a.key.String(), "commit", rev.Commit, "err", err)
+		}
+	}
+}
+
+// finishFailed ends an attempt that failed, and goes back to the last healthy bundle where the App wants that.
+func (e *Engine) finishFailed(ctx context.Context, a *app, spec App, c choice, st apply.State, o *outcome) {
+	f := fault.Of(st.Failed)
+	var blocked []object.ID
+	for _, w := range st.Waiting {
+		blocked = append(blocked, w.ID)
+	}
+	e.failed(a, spec, c, f, blocked)
+	o.err = f
+	o.wakeBy(a.failure.retry)
+	healthy := a.mem.Healthy
+	back := spec.RollbackOnFailure && c.mode == plan.Sync && spec.Hold == nil && healthy != nil && healthy.Bundle != c.want.Bundle &&
+		len(st.Results) > 0 && f.Class != fault.Transient
+	e.end(ctx, a, outcomeFailed, f)
+	if !back {
+		return
+	}
+	a.mem.RolledBack = &RolledBack{
+		Bad: c.want.Bundle, To: healthy.Bundle, At: e.o.Now(),
+		Message: fmt.Sprintf("%s failed (%s); rolled back to %s, which was healthy", short(c.want), f.Error(), short(*healthy)),
+	}
+	e.record(ctx, history.Event{
+		Kind: history.Rollback, App: a.key.String(), Commit: commitOf(*healthy), Bundle: string(healthy.Bundle),
+		Reason: string(f.Reason), Message: a.mem.RolledBack.Message,
+	})
+	a.mu.Lock()
+	a.dirty = true
+	a.mu.Unlock()
+}
+
+// failed remembers a failure and decides when another try makes sense.
+func (e *Engine) failed(a *app, spec App, c choice, f *fault.Error, blocked []object.ID) {
+	a.failure = &failure{bundle: c.want.Bundle, generation: spec.Generation, err: f, blocked: blocked}
+	if f.Class != fault.Invalid && len(blocked) == 0 {
+		a.failure.retry = a.retry.next(e.o.Now())
+	}
+	a.plannedFor = spec.Generation
+}
+
+// end closes the running attempt and records it.
+func (e *Engine) end(ctx context.Context, a *app, how string, f *fault.Error) {
+	r := a.run
+	a.run = nil
+	ended := *r.attempt
+	ended.Ended, ended.Outcome = e.o.Now(), how
+	if f != nil {
+		ended.Reason, ended.Message = f.Reason, f.Error()
+	}
+	a.mem.Attempt = &ended
+	if r.request != nil {
+		a.mem.LastRequest = r.request.ID
+	}
+	e.metrics.attempt(how, ended.Ended.Sub(ended.Started))
+	e.record(ctx, history.Event{
+		Kind: history.Deployment, App: a.key.String(), Actor: ended.Actor, Commit: commitOf(Deployed{Revisions: ended.Revisions}),
+		Bundle: string(ended.Bundle), Attempt: ended.ID, Outcome: how, Reason: string(ended.Reason), Message: ended.Message,
+		Data: deploymentData(ended, r),
+	})
+}
+
+func short(d Deployed) string {
+	if c := commitOf(d); c != "" {
+		return bundle.ShortCommit(c)
+	}
+	return "bundle " + d.Bundle.Short()
+}
+
+func commitOf(d Deployed) string {
+	if len(d.Revisions) == 0 {
+		return ""
+	}
+	return d.Revisions[0].Commit
+}

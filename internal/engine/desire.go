@@ -1,0 +1,343 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"time"
+
+	"plumb.cd/plumb/internal/bundle"
+	"plumb.cd/plumb/internal/chart"
+	"plumb.cd/plumb/internal/fault"
+	"plumb.cd/plumb/internal/git"
+	"plumb.cd/plumb/internal/object"
+	"plumb.cd/plumb/internal/render"
+	"plumb.cd/plumb/internal/transform"
+	"plumb.cd/plumb/internal/tree"
+)
+
+// input is one source of an App at one revision, ready to be read.
+type input struct {
+	source   Source
+	files    *tree.FS
+	revision bundle.Revision
+	repo     *repo // nil for a chart or a directory
+	ref      git.Ref
+}
+
+// desire brings the App's bundle up to date with its sources: it renders when something that the last render read has
+// changed, and only then. errPending means that a repository has not answered yet.
+func (e *Engine) desire(ctx context.Context, a *app, spec App, where render.Target) (rendered, error) {
+	request, err := requestKey(spec, where)
+	if err != nil {
+		return rendered{}, err
+	}
+	a.mu.Lock()
+	have := a.rendered
+	a.mu.Unlock()
+	if have.valid && have.request == request {
+		return have, have.err
+	}
+	inputs, err := e.gather(ctx, a, spec)
+	if err != nil {
+		return have, err
+	}
+	for {
+		// Marked valid before the work: an invalidation that arrives meanwhile must not be overwritten.
+		a.mu.Lock()
+		a.rendered.valid = true
+		a.mu.Unlock()
+		next := e.render(ctx, spec, where, inputs)
+		if ctx.Err() != nil {
+			a.invalidate()
+			return have, ctx.Err()
+		}
+		stale := false
+		for _, t := range next.traces {
+			stale = t.repo.settle(ctx, a.key, t) || stale
+		}
+		a.mu.Lock()
+		next.valid = a.rendered.valid && !stale
+		next.request = request
+		again := !next.valid
+		if next.err != nil && next.bundle == "" {
+			next.bundle, next.revs, next.seen = have.bundle, have.revs, have.seen
+		}
+		a.rendered = next
+		a.mu.Unlock()
+		if !again {
+			return next, next.err
+		}
+		if inputs, err = e.gather(ctx, a, spec); err != nil {
+			return next, err
+		}
+	}
+}
+
+// requestKey is all of an App and its target that decides how its sources render.
+func requestKey(spec App, where render.Target) (object.Digest, error) {
+	return object.DigestValue(map[string]any{
+		"sources": spec.Sources, "substitute": spec.Substitute, "labels": spec.Labels, "annotations": spec.Annotations,
+		"namespace": where.Namespace, "version": where.KubeVersion,
+	})
+}
+
+// gather opens every source of the App at the revision that it should stand at.
+func (e *Engine) gather(ctx context.Context, a *app, spec App) ([]input, error) {
+	var out []input
+	for i, s := range spec.Sources {
+		in, err := e.open(ctx, a, i, s)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, in)
+	}
+	return out, nil
+}
+
+func (e *Engine) open(ctx context.Context, a *app, index int, s Source) (input, error) {
+	if s.Dir != "" {
+		files, err := tree.FromDir(s.Dir, tree.Limits{})
+		return input{source: s, files: files, revision: bundle.Revision{Source: s.Name, URL: s.Dir, Commit: "working tree"}}, err
+	}
+	var r *repo
+	for _, sr := range a.repos {
+		if sr.index == index {
+			r = sr.repo
+		}
+	}
+	if r == nil {
+		return input{}, errPending
+	}
+	if s.Chart != nil {
+		return e.openChart(ctx, r, s)
+	}
+	at, spec, err := r.at(s.Ref)
+	if err != nil {
+		return input{}, err
+	}
+	mirror, err := e.o.Mirrors.Mirror(spec.URL)
+	if err != nil {
+		return input{}, err
+	}
+	return input{
+		source: s, repo: r, ref: s.Ref,
+		files: tree.New(ctx, objectsOf(mirror, spec), at.Tree, tree.Limits{}),
+		revision: bundle.Revision{
+			Source: s.Name, URL: spec.URL, Path: s.Render.Path, Commit: at.Commit, Ref: s.Ref.String(), Tree: at.Tree,
+		},
+	}, nil
+}
+
+// objectsOf gives what reads a repository's objects: with its submodules, where the Repository opted in.
+func objectsOf(m *git.Mirror, spec Repository) tree.Objects {
+	if spec.Submodules {
+		return m.Nested()
+	}
+	return m
+}
+
+func (e *Engine) openChart(ctx context.Context, r *repo, s Source) (input, error) {
+	locked, spec, err := r.chartAt(*s.Chart)
+	if err != nil {
+		return input{}, err
+	}
+	ref := *s.Chart
+	ref.Repository = spec.URL
+	content, err := e.o.Charts.Fetch(ctx, ref, locked, spec.ChartAuth)
+	if err != nil {
+		return input{}, err
+	}
+	return input{
+		source: s, files: tree.FromMap(content),
+		revision: bundle.Revision{
+			Source: s.Name, URL: spec.URL, Path: locked.Name, Commit: locked.Version + "@" + locked.Digest, Ref: s.Chart.Version,
+		},
+	}, nil
+}
+
+// render runs every source through its renderer and seals the outcome. Errors are in the result: a failed render is an
+// outcome like any other, it holds until an input changes.
+func (e *Engine) render(ctx context.Context, spec App, where render.Target, inputs []input) rendered {
+	began := e.o.Now()
+	out := rendered{seen: began}
+	mounts := map[string]*tree.FS{}
+	for _, in := range inputs {
+		if in.source.Name != "" {
+			mounts["$"+in.source.Name] = in.files
+		}
+	}
+	var objects []transform.Object
+	for _, in := range inputs {
+		out.revs = append(out.revs, in.revision)
+		if in.source.ValuesOnly {
+			continue
+		}
+		res, err := e.renderSource(ctx, in, where, mounts)
+		if err != nil {
+			out.err = inSource(in.source, err)
+			break
+		}
+		out.renderer = string(res.Kind)
+		out.asked = append(out.asked, res.AskedAPIs...)
+		out.warnings = append(out.warnings, res.Warnings...)
+		for _, o := range res.Objects {
+			o.Origin.Source = in.source.Name
+			objects = append(objects, transform.Object{Body: o.Body, Origin: o.Origin, Random: o.Random})
+		}
+	}
+	for _, in := range inputs {
+		if in.repo != nil {
+			out.traces = append(out.traces, sourceTrace{repo: in.repo, ref: in.ref, tree: in.revision.Tree, trace: in.files.Trace()})
+		}
+	}
+	if out.err == nil {
+		out.err = e.seal(ctx, spec, objects, began, &out)
+	}
+	e.metrics.rendered(out.renderer, out.err, e.o.Now().Sub(began))
+	return out
+}
+
+func inSource(s Source, err error) error {
+	if s.Name == "" {
+		return err
+	}
+	return fmt.Errorf("source %s: %w", s.Name, err)
+}
+
+func (e *Engine) renderSource(ctx context.Context, in input, where render.Target, mounts map[string]*tree.FS) (render.Result, error) {
+	req := in.source.Render
+	req.Path = path.Clean("./" + req.Path)
+	req.Target = where
+	if in.source.Chart != nil {
+		req.Kind, req.Path = render.Helm, "."
+	}
+	files := in.files
+	if len(mounts) > 1 || (len(mounts) == 1 && mounts["$"+in.source.Name] == nil) {
+		files = tree.Mount(in.files, mounts)
+	}
+	if req.Kind == render.Detect {
+		kind, err := render.DetectKind(files, req.Path)
+		if err != nil {
+			return render.Result{}, err
+		}
+		req.Kind = kind
+	}
+	if req.Kind == render.Helm {
+		vendored, err := e.dependencies(ctx, files, path.Join(req.Path, req.Helm.Chart))
+		if err != nil {
+			return render.Result{}, err
+		}
+		if vendored != nil {
+			files = tree.Mount(files, vendored)
+		}
+	}
+	return e.o.Renderer.Render(ctx, files, req)
+}
+
+// dependencies fetches what a chart in Git names in its lock and does not vendor, to be mounted where it belongs.
+func (e *Engine) dependencies(ctx context.Context, files render.Files, at string) (map[string]*tree.FS, error) {
+	if e.o.Charts == nil {
+		return nil, nil
+	}
+	missing, err := chart.MissingDependencies(files, at)
+	if err != nil || len(missing) == 0 {
+		return nil, err
+	}
+	out := map[string]*tree.FS{}
+	for _, ref := range missing {
+		locked, err := e.o.Charts.Resolve(ctx, ref, chart.Auth{})
+		if err != nil {
+			return nil, dependencyFault(at, ref, err)
+		}
+		got, err := e.o.Charts.Fetch(ctx, ref, locked, chart.Auth{})
+		if err != nil {
+			return nil, dependencyFault(at, ref, err)
+		}
+		out[path.Join(at, "charts", ref.Name)] = tree.FromMap(got)
+	}
+	return out, nil
+}
+
+func dependencyFault(at string, ref chart.Reference, err error) error {
+	f := fault.Of(err)
+	return &fault.Error{
+		Class: f.Class, Reason: fault.ChartDependency, Where: path.Join(at, "Chart.yaml"),
+		Message: fmt.Sprintf("the dependency %s %s is not vendored and cannot be fetched from %s: %s", ref.Name, ref.Version, ref.Repository, f.Message),
+		Next:    "run `helm dependency build` and commit charts/, or make the chart repository reachable",
+		Err:     err,
+	}
+}
+
+// seal transforms the objects and stores the bundle.
+func (e *Engine) seal(ctx context.Context, spec App, objects []transform.Object, began time.Time, out *rendered) error {
+	objects, err := transform.Run(ctx, objects, spec.transforms())
+	if err != nil {
+		return err
+	}
+	entries := make([]bundle.Entry, 0, len(objects))
+	for _, o := range objects {
+		entries = append(entries, bundle.Entry{Body: o.Body, Origin: o.Origin, Random: o.Random})
+	}
+	b, err := bundle.Seal(out.renderer, entries, out.warnings)
+	if err != nil {
+		return err
+	}
+	b.Revisions, b.Took = out.revs, e.o.Now().Sub(began)
+	if err := e.o.Bundles.Put(b); err != nil {
+		return err
+	}
+	out.bundle, out.count = b.Digest, len(entries)
+	return nil
+}
+
+func (s App) transforms() []transform.Step {
+	var steps []transform.Step
+	if len(s.Substitute) > 0 {
+		steps = append(steps, transform.Substitute(s.Substitute))
+	}
+	if len(s.Labels)+len(s.Annotations) > 0 {
+		steps = append(steps, transform.Metadata(s.Labels, s.Annotations))
+	}
+	return steps
+}
+
+// recall gives an earlier bundle: from the store, or rendered again from the revisions that it was made of.
+func (e *Engine) recall(ctx context.Context, a *app, spec App, where render.Target, d Deployed) (bundle.Bundle, error) {
+	b, err := e.o.Bundles.Get(d.Bundle)
+	if err == nil {
+		return b, nil
+	}
+	if len(d.Revisions) == 0 {
+		return bundle.Bundle{}, err
+	}
+	var inputs []input
+	for i, s := range spec.Sources {
+		in, openErr := e.open(ctx, a, i, s)
+		if openErr != nil {
+			return bundle.Bundle{}, openErr
+		}
+		if in.repo != nil && i < len(d.Revisions) && d.Revisions[i].Tree != "" {
+			mirror, mirrorErr := e.o.Mirrors.Mirror(d.Revisions[i].URL)
+			if mirrorErr != nil {
+				return bundle.Bundle{}, mirrorErr
+			}
+			in.files, in.revision = tree.New(ctx, mirror, d.Revisions[i].Tree, tree.Limits{}), d.Revisions[i]
+		}
+		inputs = append(inputs, in)
+	}
+	out := e.render(ctx, spec, where, inputs)
+	if out.err != nil {
+		return bundle.Bundle{}, out.err
+	}
+	if out.bundle != d.Bundle {
+		return bundle.Bundle{}, &fault.Error{
+			Class: fault.Invalid, Reason: fault.RenderFailed,
+			Message: fmt.Sprintf("the bundle %s is no longer stored, and rendering its revision again gives another one", d.Bundle.Short()),
+		}
+	}
+	return e.o.Bundles.Get(d.Bundle)
+}
+
+func isPending(err error) bool { return errors.Is(err, errPending) }

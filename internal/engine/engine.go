@@ -1,0 +1,264 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"plumb.cd/plumb/internal/bundle"
+	"plumb.cd/plumb/internal/chart"
+	"plumb.cd/plumb/internal/cluster"
+	"plumb.cd/plumb/internal/git"
+	"plumb.cd/plumb/internal/history"
+	"plumb.cd/plumb/internal/render"
+)
+
+// Renderer renders a request; *worker.Pool is the one in use.
+type Renderer interface {
+	Render(ctx context.Context, files render.Files, req render.Request) (render.Result, error)
+}
+
+// MemoryStore makes an App's Memory durable (in its status). SaveMemory returns when the write is stored.
+type MemoryStore interface {
+	SaveMemory(ctx context.Context, key Key, m Memory) error
+}
+
+// Options are what an Engine works with. History, Owned and Memory may be nil: nothing is kept then (one-shot runs).
+type Options struct {
+	Installation                     string // names the field manager and the ownership marks; default "plumb"
+	Mirrors                          *git.Store
+	Charts                           *chart.Client
+	Bundles                          *bundle.Store
+	Renderer                         Renderer
+	History                          history.Store
+	Owned                            history.OwnedStore
+	Memory                           MemoryStore
+	HashKey                          []byte // keys the fingerprints
+	Connect                          func(ctx context.Context, t Target) (*cluster.Cluster, error)
+	Changed                          func(Key) // an App's snapshot changed; must not block
+	RepositoryChanged, TargetChanged func(name Key)
+	Now                              func() time.Time
+	Log                              *slog.Logger
+	RenderVersion                    string // part of every render's cache key
+}
+
+// Engine holds the Apps and what they run on. All methods may be called at any time from any goroutine.
+type Engine struct {
+	o   Options
+	ctx context.Context // of Run; every step ends with it
+	wg  sync.WaitGroup
+
+	mu         sync.Mutex
+	started    bool
+	apps       map[Key]*app
+	repos      map[repoKey]*repo
+	specs      map[Key]Repository // Repository resources
+	targets    map[string]*target
+	dependents map[Key]map[Key]bool // App → Apps that depend on it
+	metrics    *Metrics
+}
+
+// New makes an Engine; nothing happens before Run.
+func New(o Options) *Engine {
+	if o.Installation == "" {
+		o.Installation = "plumb"
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Engine{
+		o:          o,
+		apps:       map[Key]*app{},
+		repos:      map[repoKey]*repo{},
+		specs:      map[Key]Repository{},
+		targets:    map[string]*target{},
+		dependents: map[Key]map[Key]bool{},
+		metrics:    newMetrics(),
+	}
+}
+
+// Run works until ctx ends, and returns when everything that it started has stopped.
+func (e *Engine) Run(ctx context.Context) error {
+	e.mu.Lock()
+	e.ctx, e.started = ctx, true
+	for _, r := range e.repos {
+		e.startRepo(r)
+	}
+	for _, t := range e.targets {
+		e.startTarget(t)
+	}
+	apps := make([]*app, 0, len(e.apps))
+	for _, a := range e.apps {
+		apps = append(apps, a)
+	}
+	e.mu.Unlock()
+	for _, a := range apps {
+		e.kick(a)
+	}
+	<-ctx.Done()
+	e.wg.Wait()
+	return nil
+}
+
+// SetApp tells the engine about an App: a new one, or a newer version of one that it knows.
+func (e *Engine) SetApp(spec App) {
+	e.mu.Lock()
+	a := e.apps[spec.Key]
+	if a == nil || (a.uid != spec.UID && spec.UID != "") {
+		a = newApp(spec)
+		e.apps[spec.Key] = a
+	}
+	e.unlink(a)
+	a.mu.Lock()
+	a.accept(spec, e.o.Now())
+	a.mu.Unlock()
+	e.link(a, spec)
+	e.mu.Unlock()
+	e.kick(a)
+}
+
+// ForgetApp drops an App without touching its objects: its resource is gone.
+func (e *Engine) ForgetApp(key Key) {
+	e.mu.Lock()
+	a := e.apps[key]
+	delete(e.apps, key)
+	if a != nil {
+		e.unlink(a)
+		a.forget()
+	}
+	waiting := keysOf(e.dependents[key])
+	e.mu.Unlock()
+	e.kickKeys(waiting)
+}
+
+// Snapshot tells where an App stands.
+func (e *Engine) Snapshot(key Key) (Snapshot, bool) {
+	a := e.app(key)
+	if a == nil {
+		return Snapshot{}, false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.snapshot, true
+}
+
+func (e *Engine) app(key Key) *app {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.apps[key]
+}
+
+// link registers what spec uses: repositories, a target, other Apps. e.mu is held.
+func (e *Engine) link(a *app, spec App) {
+	for i, s := range spec.Sources {
+		if s.Dir != "" {
+			continue
+		}
+		r := e.repoFor(spec.Key.Namespace, s)
+		r.use(a.key, s)
+		a.repos = append(a.repos, sourceRepo{index: i, repo: r})
+	}
+	a.target = e.targetFor(spec.Cluster)
+	a.target.use(a.key)
+	for _, d := range spec.DependsOn {
+		if d.App == nil {
+			continue
+		}
+		if e.dependents[*d.App] == nil {
+			e.dependents[*d.App] = map[Key]bool{}
+		}
+		e.dependents[*d.App][a.key] = true
+	}
+}
+
+// unlink undoes link. e.mu is held.
+func (e *Engine) unlink(a *app) {
+	for _, sr := range a.repos {
+		sr.repo.release(a.key)
+	}
+	a.repos = nil
+	if a.target != nil {
+		a.target.release(a.key)
+	}
+	for _, set := range e.dependents {
+		delete(set, a.key)
+	}
+}
+
+// kick lets an App take a step as soon as it can; kicks while it works are remembered as one.
+func (e *Engine) kick(a *app) {
+	a.mu.Lock()
+	a.dirty = true
+	start := !a.running && !a.gone
+	if start {
+		a.running = true
+	}
+	a.mu.Unlock()
+	if !start {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.started || e.ctx.Err() != nil {
+		a.mu.Lock()
+		a.running = false
+		a.mu.Unlock()
+		return
+	}
+	e.wg.Add(1)
+	go func() {
+		defer e.wg.Done()
+		e.work(a)
+	}()
+}
+
+func (e *Engine) kickKeys(keys []Key) {
+	for _, k := range keys {
+		if a := e.app(k); a != nil {
+			e.kick(a)
+		}
+	}
+}
+
+// work takes steps until nothing is left to do. Waiting is not work: an App that waits has no goroutine, an event or
+// its timer kicks it again.
+func (e *Engine) work(a *app) {
+	for {
+		a.mu.Lock()
+		if !a.dirty || a.gone || e.ctx.Err() != nil {
+			a.running = false
+			a.mu.Unlock()
+			return
+		}
+		a.dirty = false
+		a.mu.Unlock()
+		wake := e.step(e.ctx, a)
+		e.wakeAt(a, wake)
+	}
+}
+
+// wakeAt kicks the App at a time; the zero time never does.
+func (e *Engine) wakeAt(a *app, at time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.timer != nil {
+		a.timer.Stop()
+		a.timer = nil
+	}
+	if at.IsZero() || a.gone {
+		return
+	}
+	a.timer = time.AfterFunc(max(at.Sub(e.o.Now()), 0), func() { e.kick(a) })
+}
+
+func keysOf(set map[Key]bool) []Key {
+	out := make([]Key, 0, len(set))
+	for k := range set {
+		out = append(out, k)
+	}
+	return out
+}

@@ -1,0 +1,369 @@
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"plumb.cd/plumb/internal/bundle"
+	"plumb.cd/plumb/internal/cluster"
+	"plumb.cd/plumb/internal/fault"
+	"plumb.cd/plumb/internal/object"
+	"plumb.cd/plumb/internal/plan"
+)
+
+// planned is a plan with the objects that it speaks about.
+type planned struct {
+	plan     plan.Plan
+	desired  map[object.ID]plan.Desired
+	warnings []string
+}
+
+func (e *Engine) owner(a *app) object.Owner {
+	return object.Owner{Installation: e.o.Installation, Namespace: a.key.Namespace, Name: a.key.Name}
+}
+
+// prepare gives the objects of a bundle in the form in which they are sent.
+func (e *Engine) prepare(a *app, spec App, conn *cluster.Cluster, entries []bundle.Entry, attempt string) ([]plan.Desired, []string, error) {
+	return plan.Prepare(entries, plan.PrepareOptions{
+		Owner: e.owner(a), Namespace: spec.Namespace, Policy: spec.Policy, Attempt: attempt, Scope: conn.Scope,
+	})
+}
+
+// plan holds the bundle against what is live. errPending: another App of the same revision must be rendered first.
+func (e *Engine) plan(ctx context.Context, a *app, spec App, conn *cluster.Cluster, c choice, req *Request) (planned, error) {
+	b, err := e.recall(ctx, a, spec, where(spec, conn), c.want)
+	if err != nil {
+		return planned{}, err
+	}
+	desired, warnings, err := e.prepare(a, spec, conn, b.Objects, string(c.want.Bundle))
+	if err != nil {
+		return planned{}, err
+	}
+	a.target.claim(a.key, desired)
+	live, moving, err := e.live(ctx, a, conn, desired)
+	if err != nil {
+		return planned{}, err
+	}
+	in := plan.Input{
+		Mode: c.mode, App: e.owner(a), Bundle: c.want.Bundle, Desired: desired, Live: live, Moving: moving,
+		Policy: spec.Policy, HoldPrune: e.holdPrune(a),
+		RunHooks: a.mem.Applied == nil || a.mem.Applied.Bundle != c.want.Bundle || (req != nil && req.All),
+	}
+	if req != nil {
+		in.Only = req.Only
+		in.Policy.ApplyUnchanged = in.Policy.ApplyUnchanged || req.All
+	}
+	if at := a.mem.Attempt; at != nil && at.Outcome == "" && at.Bundle == c.want.Bundle {
+		in.HooksDone = map[string]bool{}
+		for key, state := range at.Hooks {
+			in.HooksDone[key] = state == outcomeOK
+		}
+	}
+	out := planned{plan: plan.Compute(in), desired: make(map[object.ID]plan.Desired, len(desired))}
+	out.plan.Warnings = append(warnings, out.plan.Warnings...)
+	for _, d := range desired {
+		out.desired[d.ID] = d
+	}
+	return out, nil
+}
+
+// preparer takes the fields that are left to others out of what is sent: by the App's rules, or after a fight. An ignored
+// field is sent with its live value until another manager owns it. Digests stay those of what Git says.
+type preparer struct {
+	look    *eyes
+	manager string
+}
+
+func (p preparer) NeedsLive(d plan.Desired) bool {
+	return p.look.ignores != nil && p.look.ignores.ForObject(d.ID) != nil
+}
+
+func (p preparer) Prepare(d plan.Desired, live *unstructured.Unstructured) *unstructured.Unstructured {
+	return p.look.ignores.Reconcile(d.Object, live, p.manager)
+}
+
+// live gathers what is known of the objects that the App owns, and of those that stand under the names it wants.
+func (e *Engine) live(ctx context.Context, a *app, conn *cluster.Cluster, desired []plan.Desired) (map[object.ID]plan.Live, map[object.ID]object.Owner, error) {
+	me := e.owner(a)
+	out := map[object.ID]plan.Live{}
+	for id, r := range a.target.set(a.key).all() {
+		if r.missing {
+			continue
+		}
+		if other, claimed := a.target.claimedBy(id); claimed && other != a.key && !wants(desired, id) {
+			continue // handed over: the other App stamps it
+		}
+		out[id] = plan.Live{
+			ID: id, Kind: r.kind, UID: r.uid, Owner: &me, Applied: r.applied, InSync: r.inSync(),
+			Wave: r.wave, Options: r.options, Deleting: r.deleting, Hook: r.hook,
+		}
+	}
+	moving := map[object.ID]object.Owner{}
+	unknown := map[schema.GroupVersionKind]map[string][]object.ID{}
+	for _, d := range desired {
+		if _, have := out[d.ID]; have {
+			continue
+		}
+		gvk := d.Object.GroupVersionKind()
+		if _, known := conn.Scope(gvk); !known {
+			continue // its CRD comes in this bundle: nothing of it can exist
+		}
+		if unknown[gvk] == nil {
+			unknown[gvk] = map[string][]object.ID{}
+		}
+		unknown[gvk][d.ID.Namespace] = append(unknown[gvk][d.ID.Namespace], d.ID)
+	}
+	for gvk, namespaces := range unknown {
+		for ns, ids := range namespaces {
+			found, err := e.standing(ctx, conn, gvk, ns, ids)
+			if err != nil {
+				return nil, nil, err
+			}
+			for _, l := range found {
+				if l.Owner != nil && *l.Owner != me {
+					if err := e.handover(a, l, moving); err != nil {
+						return nil, nil, err
+					}
+				}
+				out[l.ID] = l
+			}
+		}
+	}
+	return out, moving, nil
+}
+
+func wants(desired []plan.Desired, id object.ID) bool {
+	for i := range desired {
+		if desired[i].ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+// standing finds which of ids exist already: by single reads while they are few, by one metadata list otherwise.
+func (e *Engine) standing(ctx context.Context, conn *cluster.Cluster, gvk schema.GroupVersionKind, ns string, ids []object.ID) ([]plan.Live, error) {
+	const few = 3
+	var out []plan.Live
+	if len(ids) <= few {
+		for _, id := range ids {
+			m, err := conn.GetMeta(ctx, gvk, id)
+			if errors.Is(err, object.ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, liveOfMeta(m))
+		}
+		return out, nil
+	}
+	metas, err := conn.ListOwners(ctx, gvk, ns)
+	if err != nil {
+		return nil, err
+	}
+	want := map[object.ID]bool{}
+	for _, id := range ids {
+		want[id] = true
+	}
+	for _, m := range metas {
+		if want[m.ID] {
+			out = append(out, liveOfMeta(m))
+		}
+	}
+	return out, nil
+}
+
+func liveOfMeta(m cluster.Meta) plan.Live {
+	l := plan.Live{ID: m.ID, Kind: m.Kind, UID: m.UID, Deleting: m.Deleting}
+	if owner, ok := object.OwnerOf(m.ID, m.Annotations); ok {
+		l.Owner = &owner
+	}
+	return l
+}
+
+// handover decides about an object that another App owns and this one wants. When the other App has given it up at
+// this revision it moves; when the other App is still to be rendered, errPending; otherwise the plan refuses it.
+func (e *Engine) handover(a *app, l plan.Live, moving map[object.ID]object.Owner) error {
+	if l.Owner.Installation != e.o.Installation {
+		return nil
+	}
+	other := e.app(Key{Namespace: l.Owner.Namespace, Name: l.Owner.Name})
+	if other == nil {
+		return nil
+	}
+	other.mu.Lock()
+	pendingRender := !other.rendered.valid && other.rendered.err == nil && !other.spec.Suspend && other.spec.Err == nil && !other.spec.Deleting
+	other.mu.Unlock()
+	if pendingRender && e.shareRepository(a, other) {
+		return errPending
+	}
+	if by, claimed := a.target.claimedBy(l.ID); claimed && by == a.key {
+		moving[l.ID] = *l.Owner
+	}
+	return nil
+}
+
+func (e *Engine) shareRepository(a, b *app) bool {
+	for _, x := range a.repos {
+		for _, y := range b.repos {
+			if x.repo == y.repo {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// holdPrune says why pruning must wait: an App of the same repository is still to be rendered at this revision, and
+// may want what this one drops.
+func (e *Engine) holdPrune(a *app) string {
+	for _, sr := range a.repos {
+		sr.repo.mu.Lock()
+		users := keysOfUsers(sr.repo.users)
+		sr.repo.mu.Unlock()
+		for _, k := range users {
+			if k == a.key {
+				continue
+			}
+			other := e.app(k)
+			if other == nil {
+				continue
+			}
+			other.mu.Lock()
+			pending := !other.rendered.valid && other.rendered.err == nil && !other.spec.Suspend && other.spec.Err == nil && !other.spec.Deleting
+			other.mu.Unlock()
+			if pending {
+				sr.repo.await(a.key)
+				return "waiting for " + k.String() + " to be rendered at this revision"
+			}
+		}
+	}
+	return ""
+}
+
+// renderedOne tells the Apps that wait for a render of this App's repositories.
+func (e *Engine) renderedOne(a *app) {
+	for _, sr := range a.repos {
+		e.kickKeys(sr.repo.awaited())
+	}
+}
+
+func (r *repo) await(k Key) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.waiting == nil {
+		r.waiting = map[Key]bool{}
+	}
+	r.waiting[k] = true
+}
+
+func (r *repo) awaited() []Key {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := keysOf(r.waiting)
+	r.waiting = nil
+	return out
+}
+
+// verify rebuilds the fingerprints that were lost, with one dry-run an object: the answer says what applying would
+// give, the live fingerprint what there is.
+func (e *Engine) verify(ctx context.Context, a *app, conn *cluster.Cluster, pl planned) error {
+	set := a.target.set(a.key)
+	for id, r := range set.all() {
+		d, wanted := pl.desired[id]
+		if r.known() || !wanted || d.Hook != nil || r.missing {
+			continue
+		}
+		answer, err := conn.Apply(ctx, d.Object, object.WriteOptions{Force: true, DryRun: true})
+		if fault.Is(err, fault.ImmutableField) {
+			continue // the plan will say so
+		}
+		if err != nil {
+			return err
+		}
+		want, err := a.target.look(a).prints.Fingerprint(answer)
+		if err != nil {
+			return err
+		}
+		set.update(id, func(r *record) {
+			r.want, r.applied = want, d.Digest
+			if !r.inSync() {
+				set.suspect[id] = true
+			}
+		})
+		e.metrics.dryRuns.Inc()
+	}
+	return nil
+}
+
+// dependencyGate says which dependency an App still waits for.
+func (e *Engine) dependencyGate(a *app, spec App) *gate {
+	for _, d := range spec.DependsOn {
+		switch {
+		case d.App != nil:
+			if g := e.appReady(*d.App); g != nil {
+				return g
+			}
+		case d.Object != nil:
+			if g := e.objectReady(a, spec, d); g != nil {
+				return g
+			}
+		}
+	}
+	return nil
+}
+
+func (e *Engine) appReady(k Key) *gate {
+	wait := func(msg string) *gate {
+		return &gate{reason: fault.DependencyNotReady, message: "waiting for App " + k.String() + ": " + msg, next: "plumb status " + k.Name}
+	}
+	other := e.app(k)
+	if other == nil {
+		return wait("it does not exist")
+	}
+	other.mu.Lock()
+	defer other.mu.Unlock()
+	switch {
+	case other.snapshot.State != StateSynced:
+		return wait("it is " + string(other.snapshot.State))
+	case !other.rendered.valid:
+		return wait("it is being rendered")
+	}
+	return nil
+}
+
+func (e *Engine) objectReady(a *app, spec App, d Dependency) *gate {
+	name := d.Cluster
+	if name == "" {
+		name = spec.Cluster
+	}
+	wait := func(msg string) *gate {
+		return &gate{reason: fault.DependencyNotReady, message: "waiting for " + d.Object.String() + ": " + msg, object: d.Object, next: "plumb why " + d.Object.String()}
+	}
+	e.mu.Lock()
+	t := e.targetFor(name)
+	e.mu.Unlock()
+	conn, err := t.connection()
+	if err != nil {
+		return wait("the cluster " + name + " is not connected")
+	}
+	st, err := t.follow(conn, d.Kind, *d.Object, a.key)
+	switch {
+	case err != nil:
+		return wait(fault.Of(err).Error())
+	case st.Level != "Healthy":
+		return wait(string(st.Level) + suffix(st.Message))
+	}
+	return nil
+}
+
+func suffix(s string) string {
+	if s == "" {
+		return ""
+	}
+	return " (" + s + ")"
+}

@@ -1,0 +1,110 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"plumb.cd/plumb/internal/engine"
+	"plumb.cd/plumb/internal/fault"
+)
+
+// Problem is the body of every error.
+type Problem struct {
+	Status  int          `json:"status"`
+	Reason  fault.Reason `json:"reason,omitempty"`
+	Message string       `json:"message"`
+	Where   string       `json:"where,omitempty"`
+	Next    string       `json:"next,omitempty"`
+}
+
+func (p Problem) Error() string { return p.Message }
+
+var errSignIn = Problem{Status: http.StatusUnauthorized, Message: "not signed in", Next: "plumb login"}
+
+func errNotFound(k engine.Key) Problem {
+	return Problem{Status: http.StatusNotFound, Message: "there is no App " + k.String() + ", or you may not see it", Next: "plumb get apps -A"}
+}
+
+func errForbidden(u User, verb string, k engine.Key) Problem {
+	return Problem{
+		Status: http.StatusForbidden, Reason: fault.Forbidden,
+		Message: fmt.Sprintf("%s may not %s App %s", u.Name, verb, k),
+		Next:    fmt.Sprintf("ask for the verb %q on apps.plumb.cd in namespace %s (ClusterRole plumb-editor has it)", verb, k.Namespace),
+	}
+}
+
+// problemOf gives an error its status. Causes stay inside; what is told is the classified message.
+func problemOf(err error) Problem {
+	var p Problem
+	if errors.As(err, &p) {
+		return p
+	}
+	if errors.Is(err, engine.ErrNoApp) {
+		return Problem{Status: http.StatusNotFound, Message: err.Error()}
+	}
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return Problem{Status: http.StatusRequestEntityTooLarge, Message: fmt.Sprintf("the body is larger than %d bytes", tooLarge.Limit)}
+	}
+	f := fault.Of(err)
+	return Problem{Status: statusOf(f), Reason: f.Reason, Message: f.Message, Where: f.Where, Next: f.Next}
+}
+
+func statusOf(f *fault.Error) int {
+	switch f.Reason {
+	case fault.Forbidden:
+		return http.StatusForbidden
+	case fault.AuthenticationFailed:
+		return http.StatusUnauthorized
+	case fault.PlanStale, fault.Conflict, fault.PushRejected:
+		return http.StatusConflict
+	case fault.ClusterUnreachable, fault.Unreachable:
+		return http.StatusBadGateway
+	case fault.Internal:
+		return http.StatusInternalServerError
+	}
+	return http.StatusUnprocessableEntity
+}
+
+func (s *Server) fail(w http.ResponseWriter, err error) {
+	p := problemOf(err)
+	if p.Status == http.StatusInternalServerError {
+		s.o.Log.Error("a request failed", "err", err)
+	}
+	respond(w, p.Status, p)
+}
+
+func respond(w http.ResponseWriter, status int, v any) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		http.Error(w, `{"message":"the answer has no JSON form"}`, http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	w.Write(append(raw, '\n'))
+}
+
+func (c *call) reply(v any) error {
+	respond(c.ResponseWriter, http.StatusOK, v)
+	return nil
+}
+
+// body reads a JSON body; unknown fields are refused, so that a typing error is no silent no-op.
+func (c *call) body(into any) error {
+	if c.ContentLength == 0 {
+		return nil
+	}
+	dec := json.NewDecoder(c.Body)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			return err
+		}
+		return Problem{Status: http.StatusBadRequest, Message: "the body is not what this call takes: " + err.Error()}
+	}
+	return nil
+}

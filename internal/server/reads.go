@@ -1,0 +1,208 @@
+package server
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"plumb.cd/plumb/internal/engine"
+	"plumb.cd/plumb/internal/history"
+	"plumb.cd/plumb/internal/object"
+)
+
+// AppView is an App in the API. It is a contract.
+type AppView struct {
+	Namespace  string             `json:"namespace"`
+	Name       string             `json:"name"`
+	State      engine.State       `json:"state"`
+	Since      time.Time          `json:"since"`
+	Reason     string             `json:"reason"`
+	Message    string             `json:"message"`
+	Next       string             `json:"next,omitempty"`
+	Sync       engine.SyncFact    `json:"sync"`
+	Health     string             `json:"health"`
+	Blocking   *engine.Blocking   `json:"blocking,omitempty"`
+	Actions    []string           `json:"actions,omitempty"`
+	Revision   string             `json:"revision,omitempty"` // what Git says
+	Applied    string             `json:"applied,omitempty"`
+	Bundle     string             `json:"bundle,omitempty"`
+	Healthy    *engine.Deployed   `json:"healthy,omitempty"`
+	Counts     engine.Counts      `json:"counts"`
+	Progress   *engine.Progress   `json:"progress,omitempty"`
+	Plan       string             `json:"plan,omitempty"` // digest of the plan that waits or runs
+	Attempt    *engine.Attempt    `json:"attempt,omitempty"`
+	RolledBack *engine.RolledBack `json:"rolledBack,omitempty"`
+	Request    string             `json:"handledRequest,omitempty"`
+	Refreshed  string             `json:"handledRefresh,omitempty"`
+	Warnings   []string           `json:"warnings,omitempty"`
+	Generation int64              `json:"generation"`
+}
+
+// ViewOf is a Snapshot as the API shows it.
+func ViewOf(s engine.Snapshot) AppView {
+	v := AppView{
+		Namespace: s.Key.Namespace, Name: s.Key.Name, State: s.State, Since: s.Since, Reason: string(s.Reason), Message: s.Message,
+		Next: s.Next, Sync: s.InSync, Health: string(s.Health.Status.Level), Blocking: s.Blocking, Actions: s.Actions, Counts: s.Counts,
+		Progress: s.Progress, Attempt: s.Memory.Attempt, RolledBack: s.Memory.RolledBack, Healthy: s.Memory.Healthy,
+		Request: s.Memory.LastRequest, Refreshed: s.Memory.LastRefresh, Warnings: s.Warnings, Generation: s.Generation,
+	}
+	if s.Desired != nil {
+		v.Bundle = string(s.Desired.Bundle)
+		if len(s.Desired.Revisions) > 0 {
+			v.Revision = s.Desired.Revisions[0].Commit
+		}
+	}
+	if d := s.Memory.Applied; d != nil && len(d.Revisions) > 0 {
+		v.Applied = d.Revisions[0].Commit
+	}
+	if s.Plan != nil {
+		v.Plan = string(s.Plan.Digest)
+	}
+	return v
+}
+
+// List is the answer of every list.
+type List[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next,omitempty"` // cursor of the next page
+}
+
+func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
+	if s.o.Ready != nil {
+		if err := s.o.Ready(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+	}
+	w.Write([]byte("ok\n"))
+}
+
+func (s *Server) version(w http.ResponseWriter, _ *http.Request) {
+	respond(w, http.StatusOK, map[string]string{"version": s.o.Version})
+}
+
+func (s *Server) whoami(c *call) error { return c.reply(c.user) }
+
+// apps lists the Apps that the user may see, by namespace and name; ?namespace=, ?state= (repeatable), ?name= narrow it.
+func (s *Server) apps(c *call) error {
+	q := c.URL.Query()
+	allowed := map[string]bool{}
+	out := List[AppView]{Items: []AppView{}}
+	for _, snap := range s.o.Engine.Snapshots() {
+		ns := snap.Key.Namespace
+		if want := q.Get("namespace"); want != "" && want != ns {
+			continue
+		}
+		ok, asked := allowed[ns]
+		if !asked {
+			var err error
+			if ok, err = s.o.Access.Allowed(c.Context(), c.user, "list", engine.Key{Namespace: ns}); err != nil {
+				return err
+			}
+			allowed[ns] = ok
+		}
+		if !ok {
+			continue
+		}
+		if name := q.Get("name"); name != "" && name != snap.Key.Name {
+			continue
+		}
+		if states := q["state"]; len(states) > 0 && !slices.ContainsFunc(states, func(st string) bool { return strings.EqualFold(st, string(snap.State)) }) {
+			continue
+		}
+		out.Items = append(out.Items, ViewOf(snap))
+	}
+	return c.reply(out)
+}
+
+func (s *Server) app(c *call) error {
+	snap, _ := s.o.Engine.Snapshot(c.key)
+	return c.reply(ViewOf(snap))
+}
+
+func (s *Server) tree(c *call) error {
+	with := engine.WithChildren(c.URL.Query().Get("children"))
+	if with != engine.NoChildren && with != engine.UnhealthyChildren && with != engine.AllChildren {
+		return Problem{Status: http.StatusBadRequest, Message: "children: want unhealthy or all"}
+	}
+	items, err := s.o.Engine.Tree(c.Context(), c.key, with)
+	if err != nil {
+		return err
+	}
+	return c.reply(List[engine.ObjectView]{Items: items})
+}
+
+func (s *Server) why(c *call) error {
+	var id *object.ID
+	if q := c.URL.Query().Get("object"); q != "" {
+		parsed, err := object.ParseID(q)
+		if err != nil {
+			return Problem{Status: http.StatusBadRequest, Message: err.Error()}
+		}
+		id = &parsed
+	}
+	why, err := s.o.Engine.Why(c.Context(), c.key, id)
+	if err != nil {
+		return err
+	}
+	return c.reply(why)
+}
+
+func (s *Server) plan(c *call) error {
+	p, err := s.o.Engine.Preview(c.Context(), c.key)
+	if err != nil {
+		return err
+	}
+	return c.reply(p)
+}
+
+func (s *Server) history(c *call) error {
+	if s.o.History == nil {
+		return c.reply(List[history.Event]{Items: []history.Event{}})
+	}
+	q := c.URL.Query()
+	query := history.Query{App: c.key.String(), Object: q.Get("object")}
+	for _, k := range q["kind"] {
+		query.Kinds = append(query.Kinds, history.Kind(k))
+	}
+	var err error
+	if v := q.Get("limit"); v != "" {
+		if query.Limit, err = strconv.Atoi(v); err != nil || query.Limit < 1 || query.Limit > 1000 {
+			return Problem{Status: http.StatusBadRequest, Message: "limit: want a number from 1 to 1000"}
+		}
+	}
+	if v := q.Get("before"); v != "" {
+		if query.Before, err = strconv.ParseInt(v, 10, 64); err != nil {
+			return Problem{Status: http.StatusBadRequest, Message: "before: want the cursor of an earlier answer"}
+		}
+	}
+	events, err := s.o.History.List(c.Context(), query)
+	if err != nil {
+		return err
+	}
+	out := List[history.Event]{Items: events}
+	if out.Items == nil {
+		out.Items = []history.Event{}
+	}
+	if n := len(events); n > 0 && n == max(query.Limit, 50) {
+		out.Next = strconv.FormatInt(events[n-1].Seq, 10)
+	}
+	return c.reply(out)
+}
+
+// find gives the Apps that own an object; those that the user may not see are left out.
+func (s *Server) find(c *call) error {
+	id, err := object.ParseID(c.URL.Query().Get("object"))
+	if err != nil {
+		return Problem{Status: http.StatusBadRequest, Message: err.Error()}
+	}
+	out := List[engine.Key]{Items: []engine.Key{}}
+	for _, k := range s.o.Engine.Find(id) {
+		if ok, err := s.o.Access.Allowed(c.Context(), c.user, "get", k); err == nil && ok {
+			out.Items = append(out.Items, k)
+		}
+	}
+	return c.reply(out)
+}
