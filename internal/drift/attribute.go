@@ -10,6 +10,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"plumb.cd/plumb/internal/object"
 )
@@ -39,7 +40,7 @@ func (f *Fingerprinter) Attribute(want map[string]any, live *unstructured.Unstru
 		if err != nil || a.skips(p, c) {
 			continue
 		}
-		if owns(a.ours, live.Object, p) {
+		if owns(a.ours, live.Object, p) && holdsAll(a.ours, live.Object, p, c.From) {
 			if !sameQuantity(c.From, c.To) {
 				held = append(held, c)
 			}
@@ -63,9 +64,36 @@ func (f *Fingerprinter) Attribute(want map[string]any, live *unstructured.Unstru
 func differences(want, live map[string]any) []object.Change {
 	var out []object.Change
 	for _, c := range object.Covered(want, live) { // goes from live to want
+		if list, ok := listOfScalars(c, want, live); ok {
+			if len(out) == 0 || out[len(out)-1].Path != list.Path {
+				out = append(out, list)
+			}
+			continue
+		}
 		out = flatten(out, object.Change{Path: c.Path, From: c.To, To: c.From})
 	}
 	return out
+}
+
+// listOfScalars gives, for a change of one element in a list of scalars, the change of the list: the index says little
+// where an element was put in or taken out.
+func listOfScalars(c object.Change, want, live map[string]any) (object.Change, bool) {
+	p, err := parseChangePath(c.Path)
+	if err != nil || len(p) == 0 || p[len(p)-1].field != "" || p[len(p)-1].key != "" {
+		return c, false
+	}
+	if _, isMap := c.To.(map[string]any); isMap {
+		return c, false
+	}
+	p = p[:len(p)-1]
+	return object.Change{Path: c.Path[:strings.LastIndexByte(c.Path, '[')], From: follow(want, p), To: follow(live, p)}, true
+}
+
+func follow(v any, p []pathStep) any {
+	for _, s := range p {
+		v = s.in(v).value
+	}
+	return v
 }
 
 func flatten(out []object.Change, c object.Change) []object.Change {
@@ -154,6 +182,9 @@ func (a *attribution) skips(p []pathStep, c object.Change) bool {
 			return true
 		}
 		v = at.value
+	}
+	if len(patterns) > 0 && object.Equal(prune(runtime.DeepCopyJSONValue(c.From), patterns), prune(runtime.DeepCopyJSONValue(c.To), patterns)) {
+		return true
 	}
 	for _, e := range a.others {
 		if a.ignored.manager(e.manager) && owns(e.fields, a.live.Object, p) {

@@ -41,9 +41,17 @@ func decode(t testing.TB, raw []byte) *unstructured.Unstructured {
 	return u
 }
 
+func TestAdoptingTakesOverFromOtherEnginesToo(t *testing.T) {
+	f := New(testKey, "plumb", Rules{})
+	want := []string{"argocd-controller", "helm", "kubectl-client-side-apply"}
+	if d := cmp.Diff(want, f.Adoptable(capturedCase(t, "adopt").Event)); d != "" {
+		t.Error(d)
+	}
+}
+
 var testKey = []byte("thirty-two bytes of a test's key")
 
-func TestWhatPeopleAndControllersDoToADeployment(t *testing.T) {
+func TestWhatPeopleAndControllersDo(t *testing.T) {
 	tests := map[string]struct {
 		verdict  Verdict
 		culprits []string // manager/operation/subresource path from>to
@@ -77,6 +85,16 @@ func TestWhatPeopleAndControllersDoToADeployment(t *testing.T) {
 			"kubectl-patch/Update/ .data.LOG info><nil>", "kubectl-patch/Update/ .data.NEW <nil>>x"}},
 		"patch-secret": {verdict: Differs, foreign: []string{"kubectl-patch"}, culprits: []string{
 			"kubectl-patch/Update/ .data.password [redacted]>[redacted]"}},
+		"widget-people": {verdict: Differs, foreign: []string{"kubectl-patch"}, culprits: []string{
+			"kubectl-patch/Update/ .metadata.finalizers[1] <nil>>example.com/theirs",
+			"kubectl-patch/Update/ .spec.free.more <nil>>1",
+			"kubectl-patch/Update/ .spec.hosts[2] <nil>>evil.example.com",
+			"kubectl-patch/Update/ .spec.rules[port=443].to tls>other",
+			"kubectl-patch/Update/ .spec.weights [10 20]>[20]"}},
+		"widget-steps": {verdict: Differs, foreign: []string{"kubectl-patch"}, culprits: []string{
+			"kubectl-patch/Update/ .spec.steps[0].run one>zero"}},
+		"widget-controller": {verdict: Same},
+		"adopt":             {verdict: Same, foreign: []string{"helm", "kubectl-client-side-apply"}},
 		"patch-service": {verdict: Differs, foreign: []string{"kubectl-patch"}, culprits: []string{
 			"kubectl-patch/Update/ .spec.ports[name=debug] <nil>>map[name:debug port:6060 protocol:TCP targetPort:6060]",
 			"kubectl-patch/Update/ .spec.ports[name=web].targetPort http>8081"}},

@@ -126,19 +126,12 @@ func (d *digester) field(v any, key string, ours, people fieldsV1, ignored []pat
 	d.buf = append(d.buf, 'x')
 }
 
-// owned writes a field that we own as a whole. An empty map or list of ours is such a field too, and others may own
-// parts inside it (securityContext: {}), which are not ours.
+// owned writes a field that we own as a whole. An empty map of ours is such a field too, and others may own parts
+// inside it (securityContext: {}), which are not ours.
 func (d *digester) owned(at place, ignored []pattern) {
 	var inside []fieldsV1
-	switch v := at.value.(type) {
-	case map[string]any:
-		if len(v) > 0 {
-			inside = d.inside()
-		}
-	case []any:
-		if len(v) > 0 {
-			inside = d.inside()
-		}
+	if m, ok := at.value.(map[string]any); ok && len(m) > 0 {
+		inside = d.inside()
 	}
 	d.value(at, inside, ignored)
 }
@@ -169,7 +162,7 @@ func (d *digester) value(at place, except []fieldsV1, ignored []pattern) {
 	case map[string]any:
 		d.mapping(v, except, ignored)
 	case []any:
-		d.list(v, except, ignored)
+		d.list(v, ignored)
 	default:
 		d.scalar(v)
 	}
@@ -198,13 +191,13 @@ func (d *digester) mapping(m map[string]any, except []fieldsV1, ignored []patter
 	d.buf = append(d.buf, '}')
 }
 
-func (d *digester) list(l []any, except []fieldsV1, ignored []pattern) {
+// list writes a list, which is owned as a whole: only maps can be shared inside (an empty list owns nothing).
+func (d *digester) list(l []any, ignored []pattern) {
 	d.buf = append(d.buf, '[')
-	gone := foreignElements(l, except)
 	for i, e := range l {
 		at := place{value: e, index: i, found: true}
 		below, whole := advance(ignored, at)
-		if gone[i] || whole {
+		if whole {
 			continue
 		}
 		d.value(at, nil, below)
@@ -255,25 +248,6 @@ func without(sets []fieldsV1, key string) (inner []fieldsV1, gone bool) {
 		inner = append(inner, c)
 	}
 	return inner, false
-}
-
-// foreignElements gives the indices of the elements that one of the sets lists.
-func foreignElements(l []any, sets []fieldsV1) map[int]bool {
-	var gone map[int]bool
-	for _, n := range sets {
-		for key := range n {
-			if key == "." {
-				continue
-			}
-			if i := elementOf(l, key); i >= 0 {
-				if gone == nil {
-					gone = map[int]bool{}
-				}
-				gone[i] = true
-			}
-		}
-	}
-	return gone
 }
 
 // excluded reports whether a field counts for nobody: the server's own metadata, status, what client-side apply keeps

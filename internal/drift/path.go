@@ -97,6 +97,29 @@ func owns(set fieldsV1, root any, p []pathStep) bool {
 	return true
 }
 
+// holdsAll reports whether a set that owns names each element of want, where want is a list that is owned by element.
+func holdsAll(set fieldsV1, root any, p []pathStep, want any) bool {
+	list, ok := want.([]any)
+	if !ok {
+		return true
+	}
+	v := root
+	for i, s := range p {
+		if i > 0 && leaf(set) {
+			return true
+		}
+		at := s.in(v)
+		set, _ = childAt(set, s, at)
+		v = at.value
+	}
+	for i, e := range list {
+		if _, held := childAt(set, pathStep{index: i}, place{value: e, index: i, found: true}); !held && !leaf(set) {
+			return false
+		}
+	}
+	return true
+}
+
 func childAt(set fieldsV1, s pathStep, at place) (fieldsV1, bool) {
 	if s.field != "" {
 		return child(set, "f:"+s.field)

@@ -60,7 +60,7 @@ func bump(u *unstructured.Unstructured) *unstructured.Unstructured {
 	return out
 }
 
-var settledCases = []string{"settled", "coapply", "controller-adds", "restart", "patch-service", "patch-configmap"}
+var settledCases = []string{"settled", "coapply", "controller-adds", "restart", "patch-service", "patch-configmap", "widget-people", "widget-controller"}
 
 func TestChangingAnyOwnedLeafDiffers(t *testing.T) {
 	f := New(testKey, "plumb", Rules{})
