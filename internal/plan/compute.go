@@ -35,7 +35,7 @@ type computer struct {
 	in   Input
 	plan Plan
 
-	objects []Desired // ordinary, managed ones, in canonical order, within Only
+	objects []*Desired // ordinary, managed ones, in canonical order, within Only
 	hooks   []Desired
 	names   map[object.ID]bool // everything that Git has, hooks and unmanaged objects included
 	only    map[object.ID]bool // nil: all
@@ -58,20 +58,20 @@ func newComputer(in Input) *computer {
 			c.only[id] = true
 		}
 	}
-	for _, d := range in.Desired {
+	for i := range in.Desired {
+		d := &in.Desired[i]
 		c.names[d.ID] = true
 		c.blank = c.blank && d.Options.Ensure
 		switch {
 		case d.Options.Unmanaged:
 		case d.Hook != nil:
-			c.hooks = append(c.hooks, d)
+			c.hooks = append(c.hooks, *d)
 		case c.selected(d.ID):
 			c.objects = append(c.objects, d)
 		}
 	}
-	order := func(a, b Desired) int { return a.ID.Compare(b.ID) }
-	slices.SortFunc(c.objects, order)
-	slices.SortFunc(c.hooks, order)
+	slices.SortFunc(c.objects, func(a, b *Desired) int { return a.ID.Compare(b.ID) })
+	slices.SortFunc(c.hooks, func(a, b Desired) int { return a.ID.Compare(b.ID) })
 	return c
 }
 
@@ -144,7 +144,7 @@ func (c *computer) decideAll() {
 }
 
 // mayTouch settles ownership: false when the object is refused, or left to others.
-func (c *computer) mayTouch(d Desired, live Live) bool {
+func (c *computer) mayTouch(d *Desired, live Live) bool {
 	if c.owned(live) {
 		return true
 	}
@@ -179,7 +179,7 @@ func (c *computer) elsewhere(o object.Owner) string {
 }
 
 // handedOver reports whether the App that owns the object gives it to this one.
-func (c *computer) handedOver(d Desired, live Live) bool {
+func (c *computer) handedOver(d *Desired, live Live) bool {
 	if from, ok := c.in.Moving[d.ID]; ok && from == *live.Owner {
 		return true
 	}
@@ -192,7 +192,7 @@ func (c *computer) refuse(id object.ID, reason fault.Reason, message, next strin
 }
 
 // decide gives the step for an object that may be touched; ok is false when there is nothing to do.
-func (c *computer) decide(d Desired, live Live, exists bool) (s Step, ok bool) {
+func (c *computer) decide(d *Desired, live Live, exists bool) (s Step, ok bool) {
 	s = Step{ID: d.ID, Kind: d.Object.GroupVersionKind(), Rank: rank(d.ID), UID: live.UID}
 	s.ForceAllowed = either(d.Options.Force, c.in.Policy.Force) && !precious(d.ID)
 	switch {
@@ -229,7 +229,7 @@ func (c *computer) decide(d Desired, live Live, exists bool) (s Step, ok bool) {
 }
 
 // write is the way in which an object of ours is sent.
-func (c *computer) write(d Desired) Action {
+func (c *computer) write(d *Desired) Action {
 	if either(d.Options.Replace, c.in.Policy.Replace) {
 		return Replace
 	}

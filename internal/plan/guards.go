@@ -33,10 +33,15 @@ func (c *computer) guardPrunes() {
 	if limit == 0 {
 		limit = defaultPruneLimit
 	}
-	owned, _ := c.liveInOrder()
-	if share := float64(len(objects)) / float64(len(owned)); len(owned) >= exemptBelow && limit < 1 && share > limit {
+	owned := 0
+	for _, l := range c.in.Live {
+		if c.owned(l) && !l.Hook {
+			owned++
+		}
+	}
+	if share := float64(len(objects)) / float64(owned); owned >= exemptBelow && limit < 1 && share > limit {
 		c.guard(fault.PruneGuard, objects,
-			fmt.Sprintf("%d of the App's %d objects would be deleted, more than %.0f %%", len(objects), len(owned), limit*100))
+			fmt.Sprintf("%d of the App's %d objects would be deleted, more than %.0f %%", len(objects), owned, limit*100))
 	}
 	c.guardEach(objects, func(o Options) (sure, asks bool) { return o.Prune == On, o.ConfirmPrune })
 }

@@ -86,7 +86,7 @@ func (c *computer) arrangeHeal() {
 }
 
 // awaited reports whether a wave waits for the object.
-func (c *computer) awaited(d Desired) bool { return !d.Options.IgnoreHealth && !c.skipped[d.ID] }
+func (c *computer) awaited(d *Desired) bool { return !d.Options.IgnoreHealth && !c.skipped[d.ID] }
 
 // add appends a group that has something to do or to wait for.
 func (c *computer) add(g Group) {

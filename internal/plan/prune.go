@@ -8,13 +8,13 @@ import (
 	"plumb.cd/plumb/internal/object"
 )
 
-// liveInOrder gives the live objects of this App, hooks' leftovers apart, in canonical order.
-func (c *computer) liveInOrder() (objects, hooks []Live) {
+// liveInOrder gives the live objects of this App that pick wants, hooks' leftovers apart, in canonical order.
+func (c *computer) liveInOrder(pick func(object.ID) bool) (objects, hooks []Live) {
 	for id, l := range c.in.Live {
-		l.ID = id
-		if !c.owned(l) {
+		if !c.owned(l) || !pick(id) {
 			continue
 		}
+		l.ID = id
 		if l.Hook {
 			hooks = append(hooks, l)
 		} else {
@@ -27,15 +27,21 @@ func (c *computer) liveInOrder() (objects, hooks []Live) {
 	return objects, hooks
 }
 
+// notInGit picks what no desired object names.
+func (c *computer) notInGit(id object.ID) bool { return !c.names[id] }
+
 // decidePrunes finds what this App owns, Git does not have, and may be deleted. The rest of it is kept, with the reason.
 func (c *computer) decidePrunes() {
-	objects, _ := c.liveInOrder()
+	objects, _ := c.liveInOrder(c.notInGit)
+	if len(objects) == 0 {
+		return
+	}
 	stays := inhabited{map[string]bool{}, map[string]bool{}}
 	for id := range c.names {
 		stays.add(id)
 	}
 	for _, l := range foundationLast(objects) {
-		if c.names[l.ID] || !c.selected(l.ID) || l.Deleting {
+		if !c.selected(l.ID) || l.Deleting {
 			continue
 		}
 		if why := c.keeps(l, stays); why != "" {
@@ -120,9 +126,9 @@ func (c *computer) sweepHooks() {
 	if c.only != nil || !c.in.Policy.Prune || c.in.HoldPrune != "" || c.blank {
 		return
 	}
-	_, hooks := c.liveInOrder()
+	_, hooks := c.liveInOrder(c.notInGit)
 	for _, l := range hooks {
-		if !c.names[l.ID] && !l.Deleting && l.Options.Prune != Off && !l.Options.Unmanaged {
+		if !l.Deleting && l.Options.Prune != Off && !l.Options.Unmanaged {
 			c.prunes = append(c.prunes, l)
 		}
 	}
@@ -130,7 +136,7 @@ func (c *computer) sweepHooks() {
 
 // remove plans the end of the App. What is being deleted already is waited for.
 func (c *computer) remove() {
-	objects, leftovers := c.liveInOrder()
+	objects, leftovers := c.liveInOrder(c.selected)
 	orphans := Group{Phase: Pruning}
 	stays := inhabited{map[string]bool{}, map[string]bool{}}
 	hooks, runs := map[Phase][]Desired{}, map[object.ID]bool{}
@@ -143,7 +149,7 @@ func (c *computer) remove() {
 		}
 	}
 	for _, l := range foundationLast(append(objects, leftovers...)) {
-		if !c.selected(l.ID) || runs[l.ID] {
+		if runs[l.ID] {
 			continue
 		}
 		why := c.orphans(l, stays)
