@@ -31,18 +31,20 @@ const (
 
 // DefaultPeople are the field managers that people's tools are known to write under. "Mozilla" is what the API server
 // makes of a browser's user agent (dashboards), "before-first-apply" is what it calls everything that was written before
-// an object's first server-side apply.
+// an object's first server-side apply. Names that controllers use as well (those of client libraries, for one) are left out:
+// what a controller adds must stay.
 var DefaultPeople = []string{
 	"kubectl", "kubectl-*", "oc", "oc-*",
-	"k9s", "Mozilla", "dashboard", "kubernetes-dashboard", "headlamp*", "Lens", "OpenLens", "node-fetch", "kubernetes-client",
-	"helm", "Helm", "curl", "before-first-apply", "rancher",
+	"k9s", "Mozilla", "dashboard", "kubernetes-dashboard", "headlamp*", "Lens", "OpenLens",
+	"helm", "Helm", "curl", "before-first-apply",
 }
 
 // OtherEngines are the field managers of other GitOps tools. They count as people's tools only while an object is
 // adopted from them: see Adoptable.
 var OtherEngines = []string{
 	"argocd-controller", "argocd-application-controller", "argocd-server", "kustomize-controller", "helm-controller",
-	"flux-client-side-apply", "flux", "fleetagent", "config-sync*", "configsync*", "kapp-server-side-apply", "terraform", "Terraform", "pulumi-*",
+	"flux-client-side-apply", "flux", "fleetagent", "config-sync*", "configsync*", "kapp-server-side-apply",
+	"terraform", "Terraform", "pulumi-*",
 }
 
 // names matches field managers against exact names and prefixes.

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -134,6 +136,28 @@ func TestNonsenseDoesNotPanic(t *testing.T) {
 			u := &unstructured.Unstructured{Object: map[string]any{"spec": junk, "status": junk, "metadata": map[string]any{"generation": "x"}}}
 			u.SetGroupVersionKind(gk.WithVersion("v1"))
 			Compute(u, time.Time{}, nil)
+		}
+	}
+}
+
+func TestLongMessagesAreCut(t *testing.T) {
+	u := widget(map[string]any{"conditions": []any{map[string]any{"type": "Stalled", "status": "True", "message": strings.Repeat("\u00e4", 5000)}}})
+	got := Compute(u, time.Time{}, nil).Message
+	if len(got) > maxMessage+4 || !utf8.ValidString(got) {
+		t.Fatalf("%d bytes", len(got))
+	}
+}
+
+func BenchmarkDeployment(b *testing.B) {
+	u := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": "web", "generation": int64(1)},
+		"spec":   map[string]any{"replicas": int64(3)},
+		"status": map[string]any{"observedGeneration": int64(1), "replicas": int64(3), "updatedReplicas": int64(3), "availableReplicas": int64(3)},
+	}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if Compute(u, time.Time{}, nil).Level != Healthy {
+			b.Fatal("not healthy")
 		}
 	}
 }

@@ -35,7 +35,14 @@ const (
 //
 // The order is: the ignore annotations; deletion; the first user's rule that selects the object; the built-in rule of
 // its kind; conditions in the common style (see fromConditions); and last, for what has no status at all, see noStatus.
+// A message is cut after a kilobyte.
 func Compute(obj *unstructured.Unstructured, now time.Time, rules *Rules) Status {
+	s := compute(obj, now, rules)
+	s.Message = clip(s.Message)
+	return s
+}
+
+func compute(obj *unstructured.Unstructured, now time.Time, rules *Rules) Status {
 	if obj == nil || obj.Object == nil {
 		return Status{Level: Missing, Reason: reasonNotFound, Message: "the object does not exist"}
 	}

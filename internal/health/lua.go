@@ -3,6 +3,8 @@ package health
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,10 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-const (
-	luaMaxScript = 64 << 10 // bytes of source
-	luaMaxText   = 4 << 10  // bytes of a message that is kept
-)
+const luaMaxScript = 64 << 10 // bytes of source
 
 // luaJudge is a compiled script. Each call runs it in a state of its own, so that nothing passes from one object to
 // another and calls may run at the same time.
@@ -61,7 +60,7 @@ func (j *luaJudge) judge(obj *unstructured.Unstructured, now time.Time) (s Statu
 		return Status{}, errors.New("lua: the table that the script returned has no status")
 	}
 	message, _ := hs.RawGetString("message").(lua.LString)
-	return verdict(string(level), clip(string(message)))
+	return verdict(string(level), string(message))
 }
 
 // luaFailure says in one line what went wrong, without a stack trace.
@@ -71,17 +70,10 @@ func luaFailure(err error, g *luaBudget) error {
 	}
 	var api *lua.ApiError
 	if errors.As(err, &api) && api.Object != nil && api.Object != lua.LNil {
-		return fmt.Errorf("lua: %s", clip(oneLine(api.Object.String())))
+		return fmt.Errorf("lua: %s", oneLine(api.Object.String()))
 	}
 	first, _, _ := strings.Cut(err.Error(), "\n")
-	return fmt.Errorf("lua: %s", clip(first))
-}
-
-func clip(s string) string {
-	if len(s) <= luaMaxText {
-		return s
-	}
-	return strings.ToValidUTF8(s[:luaMaxText], "") + "..."
+	return fmt.Errorf("lua: %s", first)
 }
 
 // luaValue copies a JSON-like value into the state.
@@ -105,8 +97,8 @@ func luaValue(l *lua.LState, v any) lua.LValue {
 		return t
 	case map[string]any:
 		t := l.CreateTable(0, len(x))
-		for k, e := range x {
-			t.RawSetString(k, luaValue(l, e))
+		for _, k := range slices.Sorted(maps.Keys(x)) { // pairs goes in this order
+			t.RawSetString(k, luaValue(l, x[k]))
 		}
 		return t
 	}

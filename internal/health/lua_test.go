@@ -109,6 +109,7 @@ var expectations = []string{
 	`debug == nil and package == nil and coroutine == nil and channel == nil and module == nil and getfenv == nil and setfenv == nil`,
 	`collectgarbage == nil and newproxy == nil and string.dump == nil and math.random == nil and math.randomseed == nil`,
 	`os.execute == nil and os.getenv == nil and os.exit == nil and os.remove == nil and os.rename == nil and os.tmpname == nil and os.setenv == nil`,
+	`(function() local s = ""; for k in pairs(obj.metadata) do s = s .. k .. " " end return s end)() == "generation labels name namespace "`,
 	`print("nothing is written") == nil`,
 }
 
