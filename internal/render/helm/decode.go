@@ -78,7 +78,7 @@ func convert(v any) (any, bool) {
 	case string:
 		return v, true
 	case float64:
-		if v != math.Trunc(v) {
+		if v != math.Trunc(v) && !math.IsNaN(v) {
 			return v, true
 		}
 		return nil, false
