@@ -99,12 +99,12 @@ func (m *Mirror) lastGood(ctx context.Context, refs []Ref, err error) map[Ref]Re
 
 // join adds the call to a conversation that has not begun.
 func (m *Mirror) join(ctx context.Context, r Remote, refs []Ref) (*batch, error) {
-	print := r.fingerprint()
+	id := r.fingerprint()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	i := slices.IndexFunc(m.pending, func(b *batch) bool { return b.print == print })
+	i := slices.IndexFunc(m.pending, func(b *batch) bool { return b.print == id })
 	if i < 0 {
-		b := &batch{print: print, remote: r, done: make(chan struct{})}
+		b := &batch{print: id, remote: r, done: make(chan struct{})}
 		b.ctx, b.cancel = context.WithCancel(context.WithoutCancel(ctx))
 		i = len(m.pending)
 		m.pending = append(m.pending, b)

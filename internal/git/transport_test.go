@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -247,4 +249,56 @@ func TestSecretsNeverPrint(t *testing.T) {
 	}
 	_, err = parseURL("gopher://ada:pw-secret@host/x")
 	mustNotContain(t, err.Error(), "secret")
+}
+
+func TestSecretsReachNoArgumentListAndNoOtherChild(t *testing.T) {
+	dir := t.TempDir()
+	log := filepath.Join(dir, "log")
+	for _, program := range []string{"git", "ssh"} {
+		real, err := exec.LookPath(program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		script := "#!/bin/sh\n{ echo \"" + program + " $*\"; case \"$*\" in fetch*|push*) ;; *) env;; esac; } >>" + log + "\nexec " + real + " \"$@\"\n"
+		if err := os.WriteFile(filepath.Join(dir, program), []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := openStore(t)
+	s.git, s.ssh = filepath.Join(dir, "git"), filepath.Join(dir, "ssh")
+	mirror := func(url string) *Mirror {
+		m, err := s.Mirror(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	t.Setenv("PLUMB_TEST_LEAK", "leak-from-our-environment")
+	repo, _, url := serveOne(t, gittest.HTTPOptions{User: "ada", Password: "pw-4711"})
+	one := repo.Commit("main", "one", gittest.Files{"a": "1"})
+	r := Remote{URL: strings.Replace(url, "//", "//ada:pw-4711@", 1)}
+	t.Setenv("GIT_DIR", "/nonexistent")
+	t.Setenv("GIT_SSH_COMMAND", "false")
+	m := mirror(r.URL)
+	updateOne(t, m, r, Ref{})
+	if _, err := m.CommitFiles(t.Context(), r, CommitRequest{
+		Branch: "main", Parent: one, Author: grace, Message: "x", Files: map[string]*File{"a": {Content: []byte("2")}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	srv := gittest.ServeSSH(t)
+	over := Remote{URL: srv.URL(repo.Dir), Auth: Auth{SSHKey: srv.Key, SSHKnownHosts: srv.KnownHosts, Token: "pw-4711"}}
+	updateOne(t, mirror(over.URL), over, Ref{})
+	b, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(b)
+	for _, want := range []string{"git fetch", "git push", "git cat-file", "ssh -F none"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q was not run: the test sees nothing", want)
+		}
+	}
+	basic := Auth{Username: "ada", Password: "pw-4711"}.header()
+	mustNotContain(t, text, "pw-4711", strings.TrimPrefix(basic, "Basic "), "leak-from-our-environment", "PRIVATE KEY")
 }

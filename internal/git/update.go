@@ -229,6 +229,7 @@ func (u *updating) resolved(ctx context.Context, ref Ref, name, oid string) (Res
 	case old.Name != name:
 	case strings.HasPrefix(name, tagPrefix):
 		res.Rewritten = true
+	case slices.Contains(c.Parents, old.Commit): // the usual case, without a process
 	default:
 		ancestor, err := u.m.isAncestor(ctx, old.Commit, c.SHA)
 		if err != nil {
@@ -239,8 +240,8 @@ func (u *updating) resolved(ctx context.Context, ref Ref, name, oid string) (Res
 	return res, u.m.checkFiles(ctx, c.Tree, old.Tree)
 }
 
-func (m *Mirror) isAncestor(ctx context.Context, old, new string) (bool, error) {
-	_, err := m.git(ctx, "merge-base", "--is-ancestor", old, new)
+func (m *Mirror) isAncestor(ctx context.Context, old, now string) (bool, error) {
+	_, err := m.git(ctx, "merge-base", "--is-ancestor", old, now)
 	var ee *exitError
 	if errors.As(err, &ee) && ee.code == 1 {
 		return false, nil
