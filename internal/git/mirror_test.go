@@ -464,3 +464,31 @@ func genTree(t *rapid.T) gittest.Files {
 	}
 	return files
 }
+
+func TestRemoveKeepsJustTheMirrorsInUse(t *testing.T) {
+	s := openStore(t)
+	var urls, dirs []string
+	for range 2 {
+		repo := gittest.NewRepo(t)
+		repo.Commit("main", "one", gittest.Files{"a": "1"})
+		m, err := s.Mirror(repo.Dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		updateOne(t, m, Remote{URL: repo.Dir}, Ref{})
+		urls, dirs = append(urls, repo.Dir), append(dirs, m.dir)
+	}
+	if err := s.Remove(urls[:1]); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []bool{true, false} {
+		if _, err := os.Stat(dirs[i]); (err == nil) != want {
+			t.Errorf("mirror %d: kept %v, want %v", i, err == nil, want)
+		}
+	}
+	m, err := s.Mirror(urls[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	updateOne(t, m, Remote{URL: urls[1]}, Ref{}) // and it can come back
+}
