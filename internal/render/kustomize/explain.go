@@ -47,7 +47,7 @@ func explain(src *source, dir string, err error) error {
 			Message: "there is no kustomization.yaml, kustomization.yml or Kustomization here",
 		}
 	}
-	for _, find := range []func(*source, string, error) error{missingEntry, badSyntax, twice, plugin} {
+	for _, find := range []func(*source, string, error) error{badKustomization, missingEntry, badSyntax, twice, plugin} {
 		if f := find(src, dir, err); f != nil {
 			return f
 		}
@@ -77,6 +77,17 @@ func (s *source) sorted() []*overlay {
 		out = append(out, s.overlays[dir])
 	}
 	return out
+}
+
+// badKustomization finds a kustomization file with a field that is unknown or of the wrong type.
+func badKustomization(src *source, _ string, _ error) error {
+	for _, o := range src.sorted() {
+		var k types.Kustomization
+		if err := k.Unmarshal(src.read[o.file]); err != nil {
+			return &fault.Error{Class: fault.Invalid, Reason: fault.RenderFailed, Where: o.file, Err: err, Message: readable(err)}
+		}
+	}
+	return nil
 }
 
 // missingEntry finds an entry that names nothing.

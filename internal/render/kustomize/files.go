@@ -94,6 +94,11 @@ func (s *source) ReadFile(name string) ([]byte, error) {
 		return nil, s.note(err)
 	}
 	s.read[rel] = data
+	if isManifestName(rel) || path.Base(rel) == "Kustomization" {
+		if err := render.CheckAliases(rel, data); err != nil {
+			return nil, s.refuse(err)
+		}
+	}
 	if slices.Contains(render.KustomizationNames, path.Base(rel)) {
 		return s.kustomization(rel, data)
 	}
