@@ -20,6 +20,9 @@ import (
 
 	"plumb.cd/plumb/internal/fault"
 	"plumb.cd/plumb/internal/render"
+	"plumb.cd/plumb/internal/render/cue"
+	"plumb.cd/plumb/internal/render/helm"
+	"plumb.cd/plumb/internal/render/jsonnet"
 	"plumb.cd/plumb/internal/render/kustomize"
 	"plumb.cd/plumb/internal/render/plain"
 	"plumb.cd/plumb/internal/render/worker"
@@ -30,7 +33,8 @@ import (
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "render-worker" {
 		registry := map[render.Kind]render.Renderer{
-			render.Plain: plain.New(), render.Kustomize: kustomize.New(nil), bad: badRenderer{},
+			render.Plain: plain.New(), render.Kustomize: kustomize.New(helm.New()), render.Helm: helm.New(),
+			render.Jsonnet: jsonnet.New(), render.CUE: cue.New(), bad: badRenderer{},
 		}
 		if err := worker.Main(context.Background(), registry, os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -222,6 +226,120 @@ func TestABadRenderHarmsNoOther(t *testing.T) {
 				t.Errorf("%d workers were started; a panic should not cost one", p.Started())
 			}
 		})
+	}
+}
+
+func TestEveryRendererWorksInTheSandbox(t *testing.T) {
+	tree := rendertest.Tree(`
+-- plain/x.yaml --
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: x}
+-- kustomize/kustomization.yaml --
+resources: [x.yaml]
+helmCharts: [{name: web, releaseName: rel}]
+-- kustomize/x.yaml --
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: x}
+-- kustomize/charts/web/Chart.yaml --
+apiVersion: v2
+name: web
+version: 1.0.0
+-- kustomize/charts/web/templates/cm.yaml --
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: "{{ .Release.Name }}-cm"}
+data: {at: "{{ now | date "2006" | len }}", name: "{{ randAlpha 3 | len }}", host: "{{ getHostByName "example.com" }}"}
+-- jsonnet/main.jsonnet --
+{apiVersion: 'v1', kind: 'ConfigMap', metadata: {name: 'x'}}
+-- cue/x.cue --
+package x
+import "strings"
+x: {apiVersion: "v1", kind: "ConfigMap", metadata: name: strings.ToLower("X")}
+`)
+	p := pool(t, worker.Options{Size: 1})
+	for _, c := range []struct {
+		request render.Request
+		kind    render.Kind
+		want    []string
+	}{
+		{render.Request{Path: "plain"}, render.Plain, []string{"ConfigMap/x"}},
+		{render.Request{Path: "kustomize"}, render.Kustomize, []string{"ConfigMap/rel-cm", "ConfigMap/x"}},
+		{render.Request{Path: "kustomize/charts/web", Helm: render.HelmOptions{ReleaseName: "r"}}, render.Helm, []string{"ConfigMap/r-cm"}},
+		{render.Request{Path: "jsonnet"}, render.Jsonnet, []string{"ConfigMap/x"}},
+		{render.Request{Path: "cue"}, render.CUE, []string{"ConfigMap/x"}},
+	} {
+		t.Run(string(c.kind), func(t *testing.T) {
+			res, err := p.Render(t.Context(), tree, c.request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, o := range res.Objects {
+				got = append(got, rendertest.Name(o.Body))
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" || res.Kind != c.kind {
+				t.Errorf("%s: (-want +got):\n%s", res.Kind, diff)
+			}
+		})
+	}
+	if p.Started() != 1 {
+		t.Errorf("%d workers were started", p.Started())
+	}
+}
+
+// TestFaultsKeepTheirPlaceThroughThePipe renders bad input of each kind; the worker survives all of it.
+func TestFaultsKeepTheirPlaceThroughThePipe(t *testing.T) {
+	var bomb strings.Builder
+	bomb.WriteString("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n")
+	for i := range 12 {
+		fmt.Fprintf(&bomb, "a%d: &a%d [%s]\n", i+1, i+1, strings.Repeat(fmt.Sprintf("*a%d, ", i), 10))
+	}
+	tree := rendertest.Tree("-- bomb/x.yaml --\n" + bomb.String() + `
+-- kbomb/x.yaml --
+` + bomb.String() + `
+-- kbomb/kustomization.yaml --
+resources: [x.yaml]
+-- remote/kustomization.yaml --
+resources:
+- https://example.com/x
+-- jsonnet/x.jsonnet --
+local f(x) = f(x) + 1; f(1)
+-- twice/x.yaml --
+{apiVersion: v1, kind: ConfigMap, metadata: {name: x}}
+---
+{apiVersion: v1, kind: ConfigMap, metadata: {name: x}}
+`)
+	p := pool(t, worker.Options{Size: 1})
+	for path, want := range map[string]struct {
+		reason fault.Reason
+		where  string
+	}{
+		"bomb": {fault.SyntaxInvalid, "bomb/x.yaml:"}, "kbomb": {fault.SyntaxInvalid, "kbomb/x.yaml:"},
+		"remote": {fault.RemoteRefused, "remote/kustomization.yaml:2"}, "jsonnet": {fault.RenderFailed, "jsonnet/x.jsonnet:1"},
+		"twice": {fault.DuplicateObject, "twice/x.yaml:3"}, "nowhere": {fault.PathNotFound, "nowhere"},
+		"../..": {fault.PathOutside, ""},
+	} {
+		_, err := p.Render(t.Context(), tree, render.Request{Path: path})
+		if f := fault.Of(err); f == nil || f.Reason != want.reason || f.Class != fault.Invalid || !strings.HasPrefix(f.Where, want.where) {
+			t.Errorf("%s: want %s at %s, got %#v", path, want.reason, want.where, f)
+		}
+	}
+	if p.Started() != 1 {
+		t.Errorf("%d workers were started", p.Started())
+	}
+}
+
+func TestALargeTreeAndALargeResultPassThePipe(t *testing.T) {
+	files := fstest.MapFS{}
+	for i := range 500 {
+		name := fmt.Sprintf("app/%03d.yaml", i)
+		files[name] = &fstest.MapFile{Data: fmt.Appendf(nil, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c%d}\ndata: {big: %q}\n", i, strings.Repeat("x", 20_000))}
+	}
+	res, err := pool(t, worker.Options{Size: 1}).Render(t.Context(), files, render.Request{Path: "app"})
+	if err != nil || len(res.Objects) != 500 {
+		t.Fatalf("%d objects, %v", len(res.Objects), err)
 	}
 }
 
