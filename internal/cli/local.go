@@ -27,6 +27,7 @@ import (
 // localFlags say how a directory is rendered, where no App does.
 type localFlags struct {
 	app         string
+	root        string
 	name        string
 	renderer    string
 	destination string
@@ -39,6 +40,7 @@ type localFlags struct {
 func (l *localFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&l.app, "app", "", "file with an App: its sources' options and destination are used")
+	f.StringVar(&l.root, "root", "", "root of the tree, which nothing may leave (default: the Git work tree, else the directory)")
 	f.StringVar(&l.name, "name", "", "name of the App, and of the Helm release (default: the directory's)")
 	f.StringVar(&l.renderer, "renderer", "", "Plain, Kustomize, Helm, Jsonnet or CUE (default: the files say)")
 	f.StringVar(&l.destination, "to-namespace", "default", "namespace of objects that name none")
@@ -53,7 +55,7 @@ const localKey = "local"
 
 // appOf makes the App that a path stands for.
 func (l *localFlags) appOf(path string) (engine.App, error) {
-	root, sub, err := splitTree(path)
+	root, sub, err := splitTree(path, l.root)
 	if err != nil {
 		return engine.App{}, err
 	}
@@ -103,13 +105,16 @@ func localApp(cr *v1alpha1.App, root string) (engine.App, error) {
 }
 
 // splitTree gives the root of the tree that path is in (the Git work tree, else the directory itself) and the path in it.
-func splitTree(path string) (root, sub string, err error) {
+func splitTree(path, given string) (root, sub string, err error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return "", "", err
 	}
 	if abs, err = filepath.EvalSymlinks(abs); err != nil {
 		return "", "", exitError{code: exitNotFound, message: path + " does not exist", err: err}
+	}
+	if given != "" {
+		return within(abs, given)
 	}
 	info, err := os.Stat(abs)
 	if err != nil {
@@ -128,6 +133,21 @@ func splitTree(path string) (root, sub string, err error) {
 		return filepath.Dir(abs), filepath.Base(abs), nil
 	}
 	return abs, ".", nil
+}
+
+// within gives the path of abs below a root that was named.
+func within(abs, given string) (root, sub string, err error) {
+	if root, err = filepath.Abs(given); err == nil {
+		root, err = filepath.EvalSymlinks(root)
+	}
+	if err != nil {
+		return "", "", exitError{code: exitNotFound, message: "--root " + given + " does not exist", err: err}
+	}
+	rel, err := filepath.Rel(root, abs)
+	if err != nil || !filepath.IsLocal(rel) {
+		return "", "", usageError{fmt.Errorf("%s is not below --root %s", abs, given)}
+	}
+	return root, filepath.ToSlash(rel), nil
 }
 
 func dnsName(s string) string {
@@ -239,6 +259,7 @@ func known(s engine.Snapshot) (bool, error) {
 
 func (e *env) render() *cobra.Command {
 	var l localFlags
+	var output string
 	cmd := &cobra.Command{
 		Use: "render PATH", Short: "Render a directory and print the objects", Args: oneArg("a directory or file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -260,20 +281,21 @@ func (e *env) render() *cobra.Command {
 			for _, w := range out.Warnings {
 				e.say("warning: %s", plain(w))
 			}
-			return e.printBundle(out)
+			return e.printBundle(out, output)
 		},
 	}
 	l.add(cmd)
-	cmd.Flags().StringVarP(&e.output, "output", "o", "yaml", "yaml or json")
+	cmd.Flags().StringVarP(&output, "output", "o", "yaml", "yaml or json")
 	return cmd
 }
 
-func (e *env) printBundle(b bundle.Bundle) error {
-	if e.output == "json" {
+func (e *env) printBundle(b bundle.Bundle, output string) error {
+	if output == "json" {
+		e.output = output
 		return e.print(b, nil)
 	}
-	if e.output != "yaml" {
-		return usageError{fmt.Errorf("-o %s: want yaml or json", e.output)}
+	if output != "yaml" {
+		return usageError{fmt.Errorf("-o %s: want yaml or json", output)}
 	}
 	for _, entry := range b.Objects {
 		raw, err := yaml.Marshal(entry.Body)

@@ -41,7 +41,7 @@ func (e *env) findPlane(given string) (string, error) {
 
 // startPlane starts a control plane on dir and waits until it is ready. It ends with this process.
 func (e *env) startPlane(ctx context.Context, binary, dir string, port, nodes int) (*child, error) {
-	cmd := exec.Command(binary, "--dir", dir, "--port", strconv.Itoa(port), "--nodes", strconv.Itoa(nodes), "--exit-with-parent")
+	cmd := exec.Command(binary, "--dir", dir, "--port", strconv.Itoa(port), "--nodes", strconv.Itoa(nodes), "--parent-pid", strconv.Itoa(os.Getpid()))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // ^C reaches us first, so that the daemon stops before its API server
 	out, err := cmd.StdoutPipe()
 	if err != nil {

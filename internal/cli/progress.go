@@ -18,7 +18,7 @@ type progress struct {
 func (e *env) progress() *progress { return &progress{e: e} }
 
 func (p *progress) show(v server.AppView) {
-	if p.e.quiet {
+	if p.e.quiet || v.State == "" {
 		return
 	}
 	if p.e.Terminal && p.e.Getenv("TERM") != "dumb" && p.e.Getenv("CI") == "" {

@@ -122,16 +122,17 @@ func newApp(spec App) *app {
 	}
 }
 
-// accept takes a newer spec. a.mu is held.
-func (a *app) accept(spec App, now time.Time) {
-	a.spec = spec
+// accept takes a newer spec, and reports whether somebody asked to look at Git now. a.mu is held.
+func (a *app) accept(spec App, now time.Time) (look bool) {
 	if spec.Refresh != a.refreshed {
+		look = a.spec.Key != Key{} // the annotation of an App that is met for the first time is history
 		a.refreshed = spec.Refresh
-		a.rendered.valid = false
 	}
 	if a.snapshot.Since.IsZero() {
 		a.snapshot.Since = now
 	}
+	a.spec = spec
+	return look
 }
 
 func (a *app) forget() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"strings"
 	"time"
 
 	"plumb.cd/plumb/internal/bundle"
@@ -19,11 +20,12 @@ import (
 
 // input is one source of an App at one revision, ready to be read.
 type input struct {
-	source   Source
-	files    *tree.FS
-	revision bundle.Revision
-	repo     *repo // nil for a chart or a directory
-	ref      git.Ref
+	source    Source
+	files     *tree.FS
+	revision  bundle.Revision
+	repo      *repo  // nil for a chart or a directory
+	namespace string // of the App
+	ref       git.Ref
 }
 
 // desire brings the App's bundle up to date with its sources: it renders when something that the last render read has
@@ -91,6 +93,7 @@ func (e *Engine) gather(ctx context.Context, a *app, spec App) ([]input, error) 
 		if err != nil {
 			return nil, err
 		}
+		in.namespace = spec.Key.Namespace
 		out = append(out, in)
 	}
 	return out, nil
@@ -123,19 +126,20 @@ func (e *Engine) open(ctx context.Context, a *app, index int, s Source) (input, 
 	}
 	return input{
 		source: s, repo: r, ref: s.Ref,
-		files: tree.New(ctx, objectsOf(mirror, spec), at.Tree, tree.Limits{}),
+		files: spec.tree(ctx, mirror, at.Tree),
 		revision: bundle.Revision{
 			Source: s.Name, URL: spec.URL, Path: s.Render.Path, Commit: at.Commit, Ref: s.Ref.String(), Tree: at.Tree,
 		},
 	}, nil
 }
 
-// objectsOf gives what reads a repository's objects: with its submodules, where the Repository opted in.
-func objectsOf(m *git.Mirror, spec Repository) tree.Objects {
-	if spec.Submodules {
-		return m.Nested()
+// tree opens a tree of the repository: with its submodules, where it opted in, and within its limits.
+func (s Repository) tree(ctx context.Context, m *git.Mirror, oid string) *tree.FS {
+	lim := tree.Limits{FileBytes: s.Limits.FileBytes}
+	if s.Submodules {
+		return tree.New(ctx, m.Nested(), oid, lim)
 	}
-	return m
+	return tree.New(ctx, m, oid, lim)
 }
 
 func (e *Engine) openChart(ctx context.Context, r *repo, s Source) (input, error) {
@@ -184,6 +188,9 @@ func (e *Engine) render(ctx context.Context, spec App, where render.Target, inpu
 		out.warnings = append(out.warnings, res.Warnings...)
 		for _, o := range res.Objects {
 			o.Origin.Source = in.source.Name
+			if in.source.Chart != nil {
+				o.Origin.File = path.Join(in.revision.Path, o.Origin.File)
+			}
 			objects = append(objects, transform.Object{Body: o.Body, Origin: o.Origin, Random: o.Random})
 		}
 	}
@@ -225,7 +232,7 @@ func (e *Engine) renderSource(ctx context.Context, in input, where render.Target
 		req.Kind = kind
 	}
 	if req.Kind == render.Helm {
-		vendored, err := e.dependencies(ctx, files, path.Join(req.Path, req.Helm.Chart))
+		vendored, err := e.dependencies(ctx, in.namespace, files, path.Join(req.Path, req.Helm.Chart))
 		if err != nil {
 			return render.Result{}, err
 		}
@@ -237,7 +244,7 @@ func (e *Engine) renderSource(ctx context.Context, in input, where render.Target
 }
 
 // dependencies fetches what a chart in Git names in its lock and does not vendor, to be mounted where it belongs.
-func (e *Engine) dependencies(ctx context.Context, files render.Files, at string) (map[string]*tree.FS, error) {
+func (e *Engine) dependencies(ctx context.Context, namespace string, files render.Files, at string) (map[string]*tree.FS, error) {
 	if e.o.Charts == nil {
 		return nil, nil
 	}
@@ -247,17 +254,31 @@ func (e *Engine) dependencies(ctx context.Context, files render.Files, at string
 	}
 	out := map[string]*tree.FS{}
 	for _, ref := range missing {
-		locked, err := e.o.Charts.Resolve(ctx, ref, chart.Auth{})
+		auth := e.chartAuth(namespace, ref.Repository)
+		locked, err := e.o.Charts.Resolve(ctx, ref, auth)
 		if err != nil {
 			return nil, dependencyFault(at, ref, err)
 		}
-		got, err := e.o.Charts.Fetch(ctx, ref, locked, chart.Auth{})
+		got, err := e.o.Charts.Fetch(ctx, ref, locked, auth)
 		if err != nil {
 			return nil, dependencyFault(at, ref, err)
 		}
 		out[path.Join(at, "charts", ref.Name)] = tree.FromMap(got)
 	}
 	return out, nil
+}
+
+// chartAuth gives the credentials for a chart repository that a dependency names: those of the Repository with this
+// address in the App's namespace, if there is one.
+func (e *Engine) chartAuth(namespace, url string) chart.Auth {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for k, spec := range e.specs {
+		if k.Namespace == namespace && strings.TrimSuffix(spec.URL, "/") == strings.TrimSuffix(url, "/") {
+			return spec.ChartAuth
+		}
+	}
+	return chart.Auth{}
 }
 
 func dependencyFault(at string, ref chart.Reference, err error) error {
@@ -323,7 +344,7 @@ func (e *Engine) recall(ctx context.Context, a *app, spec App, where render.Targ
 			if mirrorErr != nil {
 				return bundle.Bundle{}, mirrorErr
 			}
-			in.files, in.revision = tree.New(ctx, mirror, d.Revisions[i].Tree, tree.Limits{}), d.Revisions[i]
+			in.files, in.revision = in.repo.settings().tree(ctx, mirror, d.Revisions[i].Tree), d.Revisions[i]
 		}
 		inputs = append(inputs, in)
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -114,10 +115,16 @@ func (e *Engine) SetApp(spec App) {
 	}
 	e.unlink(a)
 	a.mu.Lock()
-	a.accept(spec, e.o.Now())
+	look := a.accept(spec, e.o.Now())
 	a.mu.Unlock()
 	e.link(a, spec)
+	repos := slices.Clone(a.repos)
 	e.mu.Unlock()
+	if look {
+		for _, sr := range repos {
+			sr.repo.poke()
+		}
+	}
 	e.kick(a)
 }
 

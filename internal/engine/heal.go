@@ -73,6 +73,12 @@ func (e *Engine) healOne(ctx context.Context, a *app, spec App, conn *cluster.Cl
 		}
 	}
 	data := e.attribute(a, want, live)
+	if live != nil && len(data.Culprits) == 0 && e.owns(a, id, live) && e.stillOurs(a, live) {
+		o := a.target.observe(a, id, live) // the hash differs, no field does: what we own changed its form, not its meaning
+		set.update(id, func(r *record) { r.live, r.want = o.live, o.live })
+		set.clear(id)
+		return nil
+	}
 	yielded := e.yield(a, id, data)
 	if err := e.recordDrift(ctx, a, id, rec, data, yielded); err != nil {
 		return err
@@ -85,6 +91,12 @@ func (e *Engine) healOne(ctx context.Context, a *app, spec App, conn *cluster.Cl
 		return nil
 	}
 	return e.undo(ctx, a, spec, conn, *want, live, data)
+}
+
+// stillOurs reports whether our field manager still owns anything of the object.
+func (e *Engine) stillOurs(a *app, live *unstructured.Unstructured) bool {
+	_, err := a.target.look(a).prints.Fingerprint(live)
+	return err == nil
 }
 
 // owns reports whether our mark is still on the object.
@@ -194,7 +206,9 @@ func (e *Engine) recordDrift(ctx context.Context, a *app, id object.ID, rec reco
 		Kind: kind, App: a.key.String(), Object: id.String(), Actor: actors(data), Reason: string(reason),
 		Message: describeDrift(id, data, yielded), Data: raw,
 	})
-	a.note(describeDrift(id, data, yielded))
+	if len(yielded) > 0 {
+		a.note(describeDrift(id, data, yielded))
+	}
 	return nil
 }
 

@@ -32,7 +32,7 @@ func (e *Engine) remove(ctx context.Context, a *app, spec App) outcome {
 		return e.removalBlocked(a, spec, fault.Of(err))
 	}
 	if pending := a.target.watch(conn, e.usedKinds(a, conn)); len(pending) > 0 {
-		o.pending = "waiting for the first list of " + pending[0].Kind
+		o.pending = "waiting for the first lists of what runs on the cluster"
 		return o
 	}
 	if err := a.compile(spec); err != nil { // a bad health rule must not keep an App from going

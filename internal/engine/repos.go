@@ -228,8 +228,11 @@ func (e *Engine) startRepo(r *repo) {
 }
 
 func (r *repo) loop(ctx context.Context) {
-	for {
+	for n := 1; ; n++ {
 		r.check(ctx)
+		if n%maintainEvery == 0 {
+			r.maintain(ctx)
+		}
 		r.mu.Lock()
 		interval := r.spec.Interval
 		r.mu.Unlock()
@@ -245,6 +248,23 @@ func (r *repo) loop(ctx context.Context) {
 			timer.Stop()
 		case <-timer.C:
 		}
+	}
+}
+
+// maintainEvery is the number of checks between two looks at whether a mirror wants packing.
+const maintainEvery = 60
+
+func (r *repo) maintain(ctx context.Context) {
+	url := r.settings().URL
+	if isChartRepository(url) {
+		return
+	}
+	mirror, err := r.e.o.Mirrors.Mirror(url)
+	if err == nil {
+		_, err = mirror.Maintain(ctx, git.Light)
+	}
+	if err != nil && ctx.Err() == nil {
+		r.e.o.Log.Warn("a mirror could not be maintained", "err", err)
 	}
 }
 
@@ -478,6 +498,13 @@ func (r *repo) chartAt(ref chart.Reference) (chart.Locked, Repository, error) {
 		return chart.Locked{}, r.spec, errPending
 	}
 	return st.locked, r.spec, nil
+}
+
+// settings gives the Repository as it is now.
+func (r *repo) settings() Repository {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.spec
 }
 
 // usable says why the repository cannot be used at all. r.mu is held.

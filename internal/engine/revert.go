@@ -56,7 +56,8 @@ func (e *Engine) Revert(ctx context.Context, key Key, req RevertRequest) (Revert
 	if err != nil {
 		return Reverted{}, err
 	}
-	mirror, err := e.o.Mirrors.Mirror(r.spec.URL)
+	spec := r.settings()
+	mirror, err := e.o.Mirrors.Mirror(spec.URL)
 	if err != nil {
 		return Reverted{}, err
 	}
@@ -89,7 +90,7 @@ func (e *Engine) Revert(ctx context.Context, key Key, req RevertRequest) (Revert
 	if req.Preview || (len(out.Shared) > 0 && req.Shared == AskShared) {
 		return out, nil
 	}
-	out.Commit, err = mirror.CommitFiles(ctx, r.spec.remote(), git.CommitRequest{
+	out.Commit, err = mirror.CommitFiles(ctx, spec.remote(), git.CommitRequest{
 		Branch: out.Branch, Parent: at.Commit, Files: files, Message: revertMessage(key, good, req),
 		Author: git.Person{Name: personName(req.Actor), Email: "plumb@localhost", When: e.o.Now()},
 	})
@@ -218,7 +219,7 @@ func (e *Engine) inputsThatDiffer(ctx context.Context, a *app, mirror *git.Mirro
 	}
 	for i := range inputs {
 		if inputs[i].repo != nil && inputs[i].ref == src.Ref {
-			inputs[i].files, inputs[i].revision.Tree = tree.New(ctx, mirror, good.Tree, tree.Limits{}), good.Tree
+			inputs[i].files, inputs[i].revision.Tree = inputs[i].repo.settings().tree(ctx, mirror, good.Tree), good.Tree
 		}
 	}
 	before := e.render(ctx, spec, where(spec, conn), inputs)

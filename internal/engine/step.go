@@ -171,7 +171,7 @@ func (e *Engine) converge(ctx context.Context, a *app, spec App, conn *cluster.C
 		return
 	}
 	if pending := a.target.watch(conn, kinds); len(pending) > 0 {
-		o.pending = "waiting for the first list of " + pending[0].Kind
+		o.pending = "waiting for the first lists of what runs on the cluster"
 		return
 	}
 	if a.run != nil {
