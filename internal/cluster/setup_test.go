@@ -2,11 +2,14 @@ package cluster_test
 
 import (
 	"encoding/json"
+	"encoding/pem"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
@@ -149,4 +152,12 @@ func (r *recorder) syncedTimes() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.synced
+}
+
+const startLimit = 32
+
+var zero = resource.MustParse("0")
+
+func pemOf(s *httptest.Server) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
 }

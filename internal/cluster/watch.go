@@ -235,25 +235,51 @@ func (w *Watch) list(ctx context.Context, m Mapping, seen map[types.NamespacedNa
 	return version, err
 }
 
-var errStream = errors.New("the API server sent an event that is none")
+var (
+	errStream = errors.New("the API server sent an event that is none")
+	errAtOnce = errors.New("the watch ended as soon as it had begun")
+	errEarly  = errors.New("the watch ended before it had told everything")
+)
+
+// soon is how long a stream without any event must have lasted to have ended in good order.
+const soon = time.Second
 
 // stream reads one watch request to its end. seen is not nil while the stream begins with what there is.
 func (w *Watch) stream(ctx context.Context, m Mapping, o metav1.ListOptions, seen map[types.NamespacedName]bool) error {
+	began := time.Now()
 	s, err := w.c.dynamic.Resource(m.Resource).Watch(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer s.Stop()
+	events := s.ResultChan()
 	if seen == nil {
-		w.markSynced()
+		// client-go turns some failures to connect into a stream that has ended already.
+		select {
+		case e, open := <-events:
+			if !open {
+				return errAtOnce
+			}
+			w.markSynced()
+			if err := w.take(e, &seen); err != nil {
+				return err
+			}
+			began = time.Time{}
+		default:
+			w.markSynced()
+		}
 	}
-	for e := range s.ResultChan() {
+	for e := range events {
 		if err := w.take(e, &seen); err != nil {
 			return err
 		}
+		began = time.Time{}
 	}
-	if seen != nil && ctx.Err() == nil {
-		return apierrors.NewTimeoutError("the stream ended before it had told everything", 0)
+	switch {
+	case seen != nil:
+		return errEarly
+	case time.Since(began) < soon:
+		return errAtOnce
 	}
 	return nil
 }
