@@ -101,18 +101,25 @@ func (r *Reconciler) tell(ctx context.Context, key engine.Key, app *v1alpha1.App
 		before := app.DeepCopy()
 		controllerutil.AddFinalizer(app, v1alpha1.Finalizer)
 		patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-		if err := r.hub.Patch(ctx, app, patch); err != nil {
+		if err := r.hub.Patch(ctx, app, patch); superseded(err) {
+			return nil
+		} else if err != nil {
 			return fmt.Errorf("adding the finalizer to App %s: %w", key, err)
 		}
 	case r.ledger.told(key) == "":
-		if err := r.live.Get(ctx, client.ObjectKeyFromObject(app), app); err != nil {
-			return fmt.Errorf("reading App %s: %w", key, client.IgnoreNotFound(err))
+		if err := r.live.Get(ctx, client.ObjectKeyFromObject(app), app); superseded(err) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("reading App %s: %w", key, err)
 		}
 	}
 	r.ledger.remember(key, string(app.UID), markOf(app))
 	r.engine.SetApp(convert.App(app))
 	return nil
 }
+
+// superseded reports that the App was changed or deleted meanwhile: the event of that is on its way and will wake us.
+func superseded(err error) bool { return apierrors.IsConflict(err) || apierrors.IsNotFound(err) }
 
 // markOf changes whenever the engine must hear of the App again.
 func markOf(app *v1alpha1.App) string {
@@ -129,7 +136,7 @@ func (r *Reconciler) release(ctx context.Context, app *v1alpha1.App) error {
 		return nil
 	}
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	if err := r.hub.Patch(ctx, app, patch); client.IgnoreNotFound(err) != nil {
+	if err := r.hub.Patch(ctx, app, patch); err != nil && !superseded(err) {
 		return fmt.Errorf("removing the finalizer of App %s/%s: %w", app.Namespace, app.Name, err)
 	}
 	return nil
@@ -149,8 +156,10 @@ func (r *Reconciler) report(ctx context.Context, key engine.Key, app *v1alpha1.A
 	}
 	before := app.DeepCopy()
 	app.Status = status
-	if err := r.hub.Status().Patch(ctx, app, client.MergeFrom(before), statusOwner); err != nil {
-		return reconcile.Result{}, fmt.Errorf("writing the status of App %s: %w", key, client.IgnoreNotFound(err))
+	if err := r.hub.Status().Patch(ctx, app, client.MergeFrom(before), statusOwner); superseded(err) {
+		return reconcile.Result{}, nil
+	} else if err != nil {
+		return reconcile.Result{}, fmt.Errorf("writing the status of App %s: %w", key, err)
 	}
 	r.ledger.wrote(key, app.ResourceVersion, app.Status, r.now())
 	return reconcile.Result{}, nil

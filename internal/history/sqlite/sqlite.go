@@ -36,6 +36,7 @@ const (
 	defaultMaxEvents = 1_000_000
 	defaultLimit     = 50
 	maxLimit         = 10_000
+	maxRecord        = 4 << 20 // bytes
 	// pruneEvery spreads the cost of pruning: the file may exceed MaxEvents by this many records.
 	pruneEvery = 256
 )
@@ -46,8 +47,9 @@ type Store struct {
 	path string
 	max  int64
 
-	mu   sync.Mutex // one writer at a time: the chain has one end
-	last history.Link
+	mu     sync.Mutex // one writer at a time: the chain has one end
+	last   history.Link
+	unsure bool // a write failed: last may not be the end
 }
 
 // Open opens or makes the file at path. The error says what to do when the file is damaged or in use.
@@ -78,7 +80,7 @@ func (s *Store) start(ctx context.Context) error {
 	if err := migrate(ctx, s.db, s.path); err != nil {
 		return err
 	}
-	return s.db.QueryRowContext(ctx, "SELECT last_seq, last_hash FROM anchor").Scan(&s.last.Seq, &s.last.Hash)
+	return s.readEnd(ctx)
 }
 
 // classify puts ErrCorrupt or ErrLocked into the chain of what the driver says.
@@ -100,6 +102,11 @@ func classify(err error) error {
 func (s *Store) Append(ctx context.Context, e history.Event) (history.Event, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.unsure {
+		if err := s.readEnd(ctx); err != nil {
+			return history.Event{}, fmt.Errorf("reading history: %w", classify(err))
+		}
+	}
 	sealed, err := history.Seal(e, s.last.Seq+1, s.last.Hash)
 	if err != nil {
 		return history.Event{}, err
@@ -108,11 +115,22 @@ func (s *Store) Append(ctx context.Context, e history.Event) (history.Event, err
 	if err != nil {
 		return history.Event{}, err
 	}
+	if len(body) > maxRecord {
+		return history.Event{}, fmt.Errorf("writing history: a record of %d bytes is too large (%d are allowed)", len(body), maxRecord)
+	}
 	if err := s.write(ctx, sealed, body); err != nil {
+		s.unsure = true
 		return history.Event{}, fmt.Errorf("writing history: %w", classify(err))
 	}
 	s.last = history.Link{Seq: sealed.Seq, Hash: sealed.Hash}
 	return sealed, nil
+}
+
+// readEnd reads the last link of the chain.
+func (s *Store) readEnd(ctx context.Context) error {
+	err := s.db.QueryRowContext(ctx, "SELECT last_seq, last_hash FROM anchor").Scan(&s.last.Seq, &s.last.Hash)
+	s.unsure = err != nil
+	return err
 }
 
 func (s *Store) write(ctx context.Context, e history.Event, body []byte) error {

@@ -195,3 +195,42 @@ func TestFingerprintsAreKeptPerCluster(t *testing.T) {
 		}
 	}
 }
+
+func TestOverLongRecordIsRefusedAndTheChainGoesOn(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "h.db"), Options{})
+	fill(t, s, 1)
+	if _, err := s.Append(t.Context(), history.Event{Message: string(make([]byte, 5<<20))}); err == nil {
+		t.Error("a record of 5 MiB was stored")
+	}
+	fill(t, s, 1)
+	if err := s.Verify(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFullDiskLosesNothingThatWasWritten(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "h.db"), Options{})
+	fill(t, s, 1)
+	var pages int
+	if err := s.db.QueryRowContext(t.Context(), "PRAGMA page_count").Scan(&pages); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.db.ExecContext(t.Context(), fmt.Sprintf("PRAGMA max_page_count = %d", pages+2)); err != nil {
+		t.Fatal(err)
+	}
+	full := false
+	for range 100 {
+		_, err := s.Append(t.Context(), history.Event{App: "apps/a", Message: string(bytes.Repeat([]byte("x"), 1000))})
+		full = full || err != nil
+	}
+	if !full {
+		t.Fatal("the file never got full")
+	}
+	if _, err := s.db.ExecContext(t.Context(), "PRAGMA max_page_count = 1000000"); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, s, 3)
+	if err := s.Verify(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
