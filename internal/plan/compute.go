@@ -165,9 +165,11 @@ func (c *computer) mayTouch(d *Desired, live Live) bool {
 	if c.handedOver(d, live) {
 		return true
 	}
-	c.refuse(d.ID, fault.OwnedByOther,
-		fmt.Sprintf("%s belongs to App %s%s", d.ID, live.Owner, c.elsewhere(*live.Owner)),
-		fmt.Sprintf("remove it from one of the two, or move it with the annotation plumb.cd/adopt: %s", live.Owner))
+	next := fmt.Sprintf("remove it from one of the two, or move it with the annotation plumb.cd/adopt: %s", live.Owner)
+	if live.Owner.Installation != c.in.App.Installation {
+		next = "let it go there first: two installations must not manage one object"
+	}
+	c.refuse(d.ID, fault.OwnedByOther, fmt.Sprintf("%s belongs to App %s%s", d.ID, live.Owner, c.elsewhere(*live.Owner)), next)
 	return false
 }
 
@@ -178,8 +180,11 @@ func (c *computer) elsewhere(o object.Owner) string {
 	return " of the installation " + o.Installation
 }
 
-// handedOver reports whether the App that owns the object gives it to this one.
+// handedOver reports whether the App that owns the object gives it to this one. Another installation never does.
 func (c *computer) handedOver(d *Desired, live Live) bool {
+	if live.Owner.Installation != c.in.App.Installation {
+		return false
+	}
 	if from, ok := c.in.Moving[d.ID]; ok && from == *live.Owner {
 		return true
 	}

@@ -17,12 +17,12 @@ func sortedKeys(m map[string]bool) string { return strings.Join(slices.Sorted(ma
 // waves, so depending on them raises nothing.
 func (p *preparer) raiseWaves() {
 	r := raiser{p: p, at: make(map[object.ID]int, len(p.out)), state: make([]int, len(p.out))}
-	any := false
+	wished := false
 	for i, d := range p.out {
 		r.at[d.ID] = i
-		any = any || len(d.Options.DependsOn) > 0
+		wished = wished || len(d.Options.DependsOn) > 0
 	}
-	if !any {
+	if !wished {
 		return
 	}
 	for i := range p.out {

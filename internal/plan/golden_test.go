@@ -80,7 +80,7 @@ type inputCase struct {
 // liveCase is one element of live.yaml.
 type liveCase struct {
 	ID      string `json:"id"`
-	Owner   string `json:"owner"`   // "ns/name", default the App itself; "none"
+	Owner   string `json:"owner"`   // "ns/name" or "installation:ns/name", default the App itself; "none"
 	Applied string `json:"applied"` // "same" (default), "old" or "unknown"
 	Drifted bool   `json:"drifted"`
 	Wave    int    `json:"wave"`
@@ -187,8 +187,12 @@ func scope(k schema.GroupVersionKind) (namespaced, known bool) {
 }
 
 func parseOwner(s string) object.Owner {
-	ns, name, _ := strings.Cut(s, "/")
-	return object.Owner{Installation: testApp.Installation, Namespace: ns, Name: name}
+	installation, app, elsewhere := strings.Cut(s, ":")
+	if !elsewhere {
+		installation, app = testApp.Installation, s
+	}
+	ns, name, _ := strings.Cut(app, "/")
+	return object.Owner{Installation: installation, Namespace: ns, Name: name}
 }
 
 func parseID(t *testing.T, s string) object.ID {
