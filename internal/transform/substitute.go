@@ -113,7 +113,7 @@ func (s substituter) leaf(path, text string) (any, error) {
 		return out, nil
 	}
 	var typed any
-	if err := yaml.Unmarshal([]byte(out), &typed); err != nil {
+	if yaml.Unmarshal([]byte(out), &typed) != nil {
 		return out, nil // no YAML of its own, so it is the text that it looks like
 	}
 	return whole(typed), nil
