@@ -1,12 +1,16 @@
 package plan
 
-import "plumb.cd/plumb/internal/object"
+import (
+	"cmp"
+
+	"plumb.cd/plumb/internal/object"
+)
 
 // Await is the plan of a bundle that is applied already but was never seen healthy (an attempt that a restart cut off):
 // it writes nothing and waits for every object, within the deadline of a wave.
 func Await(in Input) Plan {
 	p := Plan{Mode: in.Mode, App: in.App, Bundle: in.Bundle, Unchanged: len(in.Desired)}
-	g := Group{Phase: Main, Deadline: in.Policy.waveDeadline()}
+	g := Group{Phase: Main, Deadline: cmp.Or(in.Policy.WaveDeadline, defaultWaveDeadline)}
 	for _, d := range in.Desired {
 		if d.Hook == nil && !d.Options.Unmanaged && !d.Options.IgnoreHealth {
 			g.Await = append(g.Await, d.ID)

@@ -51,15 +51,15 @@ func (c *computer) decidePrunes() {
 		}
 		c.prunes = append(c.prunes, l)
 	}
-	if c.blank && len(c.prunes) > 0 && !c.in.Policy.AllowEmpty {
-		c.refuseEmpty()
-	}
 	if n := len(c.prunes); n > 0 && c.in.HoldPrune != "" {
 		for _, l := range c.prunes {
 			c.plan.Kept = append(c.plan.Kept, Keep{ID: l.ID, Why: c.in.HoldPrune})
 		}
 		c.plan.Warnings = append(c.plan.Warnings, fmt.Sprintf("%s to delete: %s", count(n, "object"), c.in.HoldPrune))
 		c.prunes = nil
+	}
+	if c.blank && len(c.prunes) > 0 && !c.in.Policy.AllowEmpty {
+		c.refuseEmpty()
 	}
 }
 
