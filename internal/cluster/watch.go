@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"math/rand/v2"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/watch"
 
 	"plumb.cd/plumb/internal/fault"
@@ -244,52 +246,56 @@ var (
 // soon is how long a stream without any event must have lasted to have ended in good order.
 const soon = time.Second
 
-// stream reads one watch request to its end. seen is not nil while the stream begins with what there is.
+// stream reads one watch request to its end. seen is not nil while the stream begins with what there is. The request is
+// ours and not the dynamic client's, which retries for ten seconds before it says that there is no connection.
 func (w *Watch) stream(ctx context.Context, m Mapping, o metav1.ListOptions, seen map[types.NamespacedName]bool) error {
-	began := time.Now()
-	s, err := w.c.dynamic.Resource(m.Resource).Watch(ctx, o)
+	path, err := w.c.path(ctx, w.gvk, object.ID{})
 	if err != nil {
 		return err
 	}
-	defer s.Stop()
-	events := s.ResultChan()
+	o.Watch = true
+	began := time.Now()
+	body, err := w.c.rest.Get().AbsPath(path...).VersionedParams(&o, metav1.ParameterCodec).MaxRetries(0).Stream(ctx)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
 	if seen == nil {
-		// client-go turns some failures to connect into a stream that has ended already.
-		select {
-		case e, open := <-events:
-			if !open {
+		w.markSynced()
+	}
+	for events, told := json.NewDecoder(body), false; ; told = true {
+		var e event
+		if err := events.Decode(&e); err != nil {
+			switch {
+			case seen != nil:
+				return errEarly
+			case !told && time.Since(began) < soon:
 				return errAtOnce
 			}
-			w.markSynced()
-			if err := w.take(e, &seen); err != nil {
-				return err
-			}
-			began = time.Time{}
-		default:
-			w.markSynced()
+			return nil // cut or ended: the next request goes on from here, or says why it cannot
 		}
-	}
-	for e := range events {
 		if err := w.take(e, &seen); err != nil {
 			return err
 		}
-		began = time.Time{}
 	}
-	switch {
-	case seen != nil:
-		return errEarly
-	case time.Since(began) < soon:
-		return errAtOnce
-	}
-	return nil
 }
 
-func (w *Watch) take(e watch.Event, seen *map[types.NamespacedName]bool) error {
+// event is one line of a watch.
+type event struct {
+	Type   watch.EventType
+	Object json.RawMessage
+}
+
+func (w *Watch) take(e event, seen *map[types.NamespacedName]bool) error {
 	if e.Type == watch.Error {
-		return apierrors.FromObject(e.Object)
+		var st metav1.Status
+		if err := json.Unmarshal(e.Object, &st); err != nil {
+			return errStream
+		}
+		return &apierrors.StatusError{ErrStatus: st}
 	}
-	obj, ok := e.Object.(*unstructured.Unstructured)
-	if !ok {
+	obj := &unstructured.Unstructured{}
+	if err := utiljson.Unmarshal(e.Object, &obj.Object); err != nil {
 		return errStream
 	}
 	switch e.Type {
