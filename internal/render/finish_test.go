@@ -157,6 +157,27 @@ func TestDetectKind(t *testing.T) {
 	}
 }
 
+func TestResolve(t *testing.T) {
+	tree := rendertest.Tree("-- deep/sub/x.yaml --\n-- k/kustomization.yaml --\n")
+	for _, c := range []struct {
+		name    string
+		request render.Request
+		want    render.Kind
+		reason  fault.Reason
+	}{
+		{"a kind that is named stays", render.Request{Kind: render.Helm, Path: "k"}, render.Helm, ""},
+		{"files decide", render.Request{Path: "k"}, render.Kustomize, ""},
+		{"directories alone say nothing", render.Request{Path: "deep"}, "", fault.RendererUnknown},
+		{"unless they are recursed into", render.Request{Path: "deep", Plain: render.PlainOptions{Recurse: true}}, render.Plain, ""},
+		{"which makes no path out of none", render.Request{Path: "no", Plain: render.PlainOptions{Recurse: true}}, "", fault.PathNotFound},
+	} {
+		got, err := render.Resolve(tree, c.request)
+		if got != c.want || (c.reason != "" && !fault.Is(err, c.reason)) || (c.reason == "" && err != nil) {
+			t.Errorf("%s: got %q, %v", c.name, got, err)
+		}
+	}
+}
+
 func TestMatch(t *testing.T) {
 	for _, c := range []struct {
 		pattern, name string

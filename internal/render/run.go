@@ -11,13 +11,11 @@ import (
 // Run renders with the renderer that the request names or, when it names none, the files ask for, and finishes the
 // result. A panic of a renderer comes back as a fault RenderCrashed.
 func Run(ctx context.Context, registry map[Kind]Renderer, files Files, req Request) (Result, error) {
-	if req.Kind == Detect {
-		kind, err := DetectKind(files, req.Path)
-		if err != nil {
-			return Result{}, err
-		}
-		req.Kind = kind
+	kind, err := Resolve(files, req)
+	if err != nil {
+		return Result{}, err
 	}
+	req.Kind = kind
 	r, ok := registry[req.Kind]
 	if !ok {
 		return Result{}, &fault.Error{
@@ -26,7 +24,7 @@ func Run(ctx context.Context, registry map[Kind]Renderer, files Files, req Reque
 		}
 	}
 	var res Result
-	err := Guard(req.Path, func() (err error) {
+	err = Guard(req.Path, func() (err error) {
 		res, err = r.Render(ctx, files, req)
 		return err
 	})
@@ -35,6 +33,19 @@ func Run(ctx context.Context, registry map[Kind]Renderer, files Files, req Reque
 	}
 	res.Kind = req.Kind
 	return Finish(res, req.Limits)
+}
+
+// Resolve gives the renderer that a request names or, when it names none, the files ask for. A directory that says
+// nothing by itself is Plain when the request recurses into what is below.
+func Resolve(files Files, req Request) (Kind, error) {
+	if req.Kind != Detect {
+		return req.Kind, nil
+	}
+	kind, err := DetectKind(files, req.Path)
+	if req.Plain.Recurse && fault.Is(err, fault.RendererUnknown) {
+		return Plain, nil
+	}
+	return kind, err
 }
 
 // Guard calls code of others and turns its panic into a fault RenderCrashed at where.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -121,4 +122,48 @@ func bodies(res render.Result) []any {
 		out = append(out, v)
 	}
 	return out
+}
+
+// TestBuildsInParallelAreTheSameAsAlone runs builds at once in one process, one of which brings its own schema; the
+// race detector watches the library's globals.
+func TestBuildsInParallelAreTheSameAsAlone(t *testing.T) {
+	const deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {template: {spec: {containers: [{name: a, image: a}, {name: b, image: b}]}}}\n"
+	const patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {template: {spec: {containers: [{name: a, tty: true}]}}}\n"
+	tree := rendertest.Tree("-- a/d.yaml --\n" + deployment + "-- a/p.yaml --\n" + patch +
+		"-- a/kustomization.yaml --\nresources: [d.yaml]\npatches: [{path: p.yaml}]\n" +
+		"-- b/d.yaml --\n" + deployment + "-- b/p.yaml --\n" + patch +
+		"-- b/kustomization.yaml --\nresources: [d.yaml]\npatches: [{path: p.yaml}]\nopenapi: {path: s.json}\n" +
+		`-- b/s.json --
+{"definitions": {"x": {"type": "object", "x-kubernetes-group-version-kind": [{"group": "apps", "kind": "Deployment", "version": "v1"}],
+ "properties": {"spec": {"type": "object"}}}}}
+`)
+	r := kustomize.New(nil)
+	alone, err := r.Render(t.Context(), tree, render.Request{Path: "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Tainted() {
+		t.Error("tainted by a build with the built-in schema")
+	}
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			dir := "a"
+			if i%4 == 3 {
+				dir = "b"
+			}
+			for range 10 {
+				res, err := r.Render(t.Context(), tree, render.Request{Path: dir})
+				if err != nil {
+					t.Error(err)
+				} else if same := cmp.Equal(alone.Objects[0].Body, res.Objects[0].Body); same != (dir == "a") {
+					t.Errorf("%s: equal to the build alone: %v", dir, same)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if !r.Tainted() {
+		t.Error("not tainted by a build with its own schema")
+	}
 }

@@ -14,6 +14,9 @@ import (
 	"plumb.cd/plumb/internal/render"
 )
 
+// restAfter is how long after the start of its last render a child gives memory back.
+const restAfter = 3 * time.Second
+
 // tainter is a renderer whose process must not render again (Kustomize, after it met a custom OpenAPI schema).
 type tainter interface{ Tainted() bool }
 
@@ -38,11 +41,14 @@ func Main(ctx context.Context, registry map[render.Kind]render.Renderer, in io.R
 	}
 	stop := dieWithParent()
 	defer stop()
+	rest := time.AfterFunc(restAfter, debug.FreeOSMemory)
+	defer rest.Stop()
 	for {
 		var req render.Request
 		if err := p.receiveJSON(frameRender, &req); err != nil {
 			return atEnd(err)
 		}
+		rest.Reset(restAfter)
 		tainted, err := serve(ctx, p, registry, req)
 		if err != nil || tainted {
 			return err
