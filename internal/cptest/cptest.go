@@ -78,11 +78,14 @@ var shared struct {
 	err    error
 }
 
+// Tests is *testing.M, or what wraps it to do more before the shared control plane stops.
+type Tests interface{ Run() int }
+
 // Main runs the tests of a package whose tests call Shared, and ends the process. Call it from TestMain.
-func Main(m *testing.M) { os.Exit(Run(m)) }
+func Main(m Tests) { os.Exit(Run(m)) }
 
 // Run is Main for a TestMain that has more to do: it returns the exit code.
-func Run(m *testing.M) int {
+func Run(m Tests) int {
 	shared.mu.Lock()
 	shared.inMain = true
 	shared.mu.Unlock()

@@ -24,6 +24,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
@@ -118,6 +119,7 @@ func Run(ctx context.Context, o cli.DaemonOptions) error {
 		Scheme: controller.Scheme(), Cache: controller.Cache(), Metrics: metricsserver.Options{BindAddress: "0"},
 		LeaderElection: o.LeaderElection, LeaderElectionID: "plumb." + o.Installation, LeaderElectionNamespace: o.Namespace,
 		LeaderElectionReleaseOnCancel: true,
+		Controller:                    ctrlconfig.Controller{SkipNameValidation: new(true)}, // a process may run it again
 	})
 	if err != nil {
 		return fmt.Errorf("connecting to the hub: %w", err)
