@@ -11,6 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"plumb.cd/plumb/internal/object"
@@ -43,11 +45,19 @@ var offspring = map[schema.GroupKind][]schema.GroupVersionKind{
 const maxChildren = 2000
 
 // Children lists what stems from the object, generation by generation. Kinds whose controllers are not known give none.
+// It reads when asked and keeps nothing.
 func (c *Cluster) Children(ctx context.Context, gvk schema.GroupVersionKind, id object.ID, uid string) ([]Child, error) {
+	if len(offspring[gvk.GroupKind()]) == 0 {
+		return nil, nil
+	}
+	selector, err := c.selectorOf(ctx, gvk, id)
+	if err != nil {
+		return nil, err
+	}
 	parents := map[string]bool{uid: true}
 	var out []Child
 	for _, kind := range offspring[gvk.GroupKind()] {
-		list, err := c.List(ctx, kind, id.Namespace, "", maxChildren)
+		list, err := c.List(ctx, kind, id.Namespace, selector, maxChildren)
 		if err != nil {
 			return nil, err
 		}
@@ -62,6 +72,31 @@ func (c *Cluster) Children(ctx context.Context, gvk schema.GroupVersionKind, id 
 		}
 	}
 	return out, nil
+}
+
+// selectorOf is the label selector of a workload, so that a large namespace is not read whole; empty when it has none.
+func (c *Cluster) selectorOf(ctx context.Context, gvk schema.GroupVersionKind, id object.ID) (string, error) {
+	if gvk.Kind == "CronJob" { // its Jobs have the labels of its template
+		return "", nil
+	}
+	live, err := c.Get(ctx, gvk, id)
+	if err != nil {
+		return "", err
+	}
+	if gvk.Kind == "ReplicationController" {
+		plain, _, _ := unstructured.NestedStringMap(live.Object, "spec", "selector")
+		return labels.SelectorFromSet(plain).String(), nil
+	}
+	raw, _, _ := unstructured.NestedMap(live.Object, "spec", "selector")
+	parsed := &metav1.LabelSelector{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(raw, parsed); err != nil {
+		return "", nil // reading everything is the safe way
+	}
+	s, err := metav1.LabelSelectorAsSelector(parsed)
+	if err != nil || len(raw) == 0 {
+		return "", nil
+	}
+	return s.String(), nil
 }
 
 // Event is what a controller said about an object.

@@ -9,8 +9,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
-
-	"plumb.cd/plumb/internal/fault"
 )
 
 var (
@@ -32,8 +30,10 @@ func (c *Cluster) followKinds(ctx context.Context) {
 		default:
 		}
 	}
-	c.running.Go(func() { c.followMeta(ctx, crdResource, c.noteDefinition, changed) })
-	c.running.Go(func() { c.followMeta(ctx, apiServiceResource, nil, changed) })
+	definitions := metaWatch{c: c, resource: crdResource, note: c.noteDefinition, changed: changed}
+	services := metaWatch{c: c, resource: apiServiceResource, changed: changed}
+	c.running.Go(func() { definitions.run(ctx) })
+	c.running.Go(func() { services.run(ctx) })
 	for {
 		select {
 		case <-ctx.Done():
@@ -89,59 +89,72 @@ func (c *Cluster) noteDefinition(e watch.EventType, m *metav1.PartialObjectMetad
 	}
 }
 
-// followMeta watches the metadata of all objects of a resource, for ever. The first list counts as no change.
-func (c *Cluster) followMeta(ctx context.Context, r schema.GroupVersionResource, note func(watch.EventType, *metav1.PartialObjectMetadata), changed func()) {
-	version, delay, first := "", time.Duration(0), true
+// metaWatch watches the metadata of all objects of a resource.
+type metaWatch struct {
+	c        *Cluster
+	resource schema.GroupVersionResource
+	note     func(watch.EventType, *metav1.PartialObjectMetadata) // may be nil
+	changed  func()                                               // not called for the first list
+	version  string
+	listed   bool
+}
+
+// run keeps it going until ctx ends.
+func (f *metaWatch) run(ctx context.Context) {
+	delay := retryFirst
 	for ctx.Err() == nil {
-		err := func() error {
-			if version == "" {
-				list, err := c.meta.Resource(r).List(ctx, metav1.ListOptions{})
-				if err != nil {
-					return err
-				}
-				for i := range list.Items {
-					if note != nil {
-						note(watch.Added, &list.Items[i])
-					}
-				}
-				version = list.ResourceVersion
-				if !first {
-					changed()
-				}
-				first = false
-			}
-			s, err := c.meta.Resource(r).Watch(ctx, metav1.ListOptions{ResourceVersion: version, AllowWatchBookmarks: true})
-			if err != nil {
-				return err
-			}
-			defer s.Stop()
-			for e := range s.ResultChan() {
-				m, ok := e.Object.(*metav1.PartialObjectMetadata)
-				if !ok {
-					return apierrors.FromObject(e.Object)
-				}
-				version = m.ResourceVersion
-				if e.Type == watch.Bookmark {
-					continue
-				}
-				if note != nil {
-					note(e.Type, m)
-				}
-				changed()
-			}
-			return nil
-		}()
-		if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
-			version, err = "", nil
-		}
-		delay = min(max(2*delay, retryFirst), retryMost)
-		if err == nil {
+		err := f.once(ctx)
+		switch {
+		case err == nil:
 			delay = retryFirst
-		} else if fault.Is(classify(err, subject{where: r.Resource}), fault.Forbidden) {
+		case apierrors.IsResourceExpired(err) || apierrors.IsGone(err):
+			f.version, delay = "", retryFirst
+		case apierrors.IsForbidden(err):
 			delay = retryRare
+		default:
+			delay = min(2*delay, retryMost)
 		}
 		if wait(ctx, jitter(delay), nil) != nil {
 			return
 		}
+	}
+}
+
+func (f *metaWatch) once(ctx context.Context) error {
+	client := f.c.meta.Resource(f.resource)
+	if f.version == "" {
+		list, err := client.List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return err
+		}
+		for i := range list.Items {
+			f.tell(watch.Added, &list.Items[i])
+		}
+		if f.version = list.ResourceVersion; f.listed {
+			f.changed()
+		}
+		f.listed = true
+	}
+	s, err := client.Watch(ctx, metav1.ListOptions{ResourceVersion: f.version, AllowWatchBookmarks: true})
+	if err != nil {
+		return err
+	}
+	defer s.Stop()
+	for e := range s.ResultChan() {
+		m, ok := e.Object.(*metav1.PartialObjectMetadata)
+		if !ok {
+			return apierrors.FromObject(e.Object)
+		}
+		if f.version = m.ResourceVersion; e.Type != watch.Bookmark {
+			f.tell(e.Type, m)
+			f.changed()
+		}
+	}
+	return nil
+}
+
+func (f *metaWatch) tell(e watch.EventType, m *metav1.PartialObjectMetadata) {
+	if f.note != nil {
+		f.note(e, m)
 	}
 }

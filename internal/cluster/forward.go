@@ -5,61 +5,105 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
+	"net/url"
+	"slices"
+	"sync"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/httpstream"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
 
 	"plumb.cd/plumb/internal/fault"
+	"plumb.cd/plumb/internal/object"
 )
 
-// PortForward opens a port of this machine's loopback to a port of a running Pod that the selector finds. stop ends it.
+// PortForward opens a port on loopback that leads to a port of a Pod: the newest ready one that the label selector
+// finds. address is "127.0.0.1:PORT"; stop ends it and waits.
 func (c *Cluster) PortForward(ctx context.Context, namespace, selector string, port int) (address string, stop func(), err error) {
-	pods, err := c.List(ctx, podKind, namespace, selector, 50)
+	pod, err := c.readyPod(ctx, namespace, selector)
 	if err != nil {
 		return "", nil, err
 	}
-	name := ""
-	for _, p := range pods {
-		if status, ok := p.Object["status"].(map[string]any); ok && status["phase"] == "Running" && p.GetDeletionTimestamp() == nil {
-			name = p.GetName()
-			break
-		}
+	dialer, err := c.forwardDialer(pod)
+	if err != nil {
+		return "", nil, err
 	}
-	if name == "" {
-		return "", nil, &fault.Error{
-			Class: fault.Blocked, Reason: fault.ClusterUnreachable,
-			Message: fmt.Sprintf("no running Pod with %s in namespace %s", selector, namespace),
-		}
+	end, ready := make(chan struct{}), make(chan struct{})
+	pf, err := portforward.NewOnAddresses(dialer, []string{"127.0.0.1"}, []string{fmt.Sprintf("0:%d", port)}, end, ready, io.Discard, io.Discard)
+	if err != nil {
+		return "", nil, classify(err, about(podKind, pod))
 	}
+	done := make(chan error, 1)
+	go func() { done <- pf.ForwardPorts() }()
+	stop = sync.OnceFunc(func() {
+		close(end)
+		<-done
+	})
+	select {
+	case <-ready:
+	case err := <-done:
+		return "", nil, classify(err, about(podKind, pod))
+	case <-ctx.Done():
+		stop()
+		return "", nil, classify(ctx.Err(), about(podKind, pod))
+	}
+	ports, err := pf.GetPorts()
+	if err != nil || len(ports) == 0 {
+		stop()
+		return "", nil, classify(err, about(podKind, pod))
+	}
+	return fmt.Sprintf("127.0.0.1:%d", ports[0].Local), stop, nil
+}
+
+func (c *Cluster) forwardDialer(pod object.ID) (httpstream.Dialer, error) {
 	transport, upgrader, err := spdy.RoundTripperFor(c.config)
 	if err != nil {
-		return "", nil, err
+		return nil, classify(err, about(podKind, pod))
 	}
-	url := c.rest.Post().AbsPath("/api/v1/namespaces", namespace, "pods", name, "portforward").URL()
-	dialer := spdy.NewDialer(upgrader, &http.Client{Transport: transport}, http.MethodPost, url)
-	done, ready := make(chan struct{}), make(chan struct{})
-	var problems strings.Builder
-	fw, err := portforward.NewOnAddresses(dialer, []string{"127.0.0.1"}, []string{fmt.Sprintf(":%d", port)}, done, ready, io.Discard, &problems)
+	base, err := url.Parse(c.config.Host)
 	if err != nil {
-		return "", nil, err
+		return nil, classify(err, about(podKind, pod))
 	}
-	failed := make(chan error, 1)
-	go func() { failed <- fw.ForwardPorts() }()
-	select {
-	case <-ctx.Done():
-		close(done)
-		return "", nil, ctx.Err()
-	case err := <-failed:
-		return "", nil, &fault.Error{
-			Class: fault.Transient, Reason: fault.ClusterUnreachable, Message: fmt.Sprintf("the port-forward to Pod %s/%s failed: %v", namespace, name, err), Err: err,
-		}
-	case <-ready:
+	if base.Scheme == "" { // a bare host:port
+		base = &url.URL{Scheme: "https", Host: c.config.Host}
 	}
-	ports, err := fw.GetPorts()
+	target := base.JoinPath("api", "v1", "namespaces", pod.Namespace, "pods", pod.Name, "portforward")
+	old := spdy.NewDialer(upgrader, &http.Client{Transport: transport}, http.MethodPost, target)
+	web, err := portforward.NewSPDYOverWebsocketDialer(target, c.config)
 	if err != nil {
-		close(done)
-		return "", nil, err
+		return nil, classify(err, about(podKind, pod))
 	}
-	return fmt.Sprintf("127.0.0.1:%d", ports[0].Local), func() { close(done) }, nil
+	return portforward.NewFallbackDialer(web, old, func(err error) bool {
+		return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
+	}), nil
+}
+
+func (c *Cluster) readyPod(ctx context.Context, namespace, selector string) (object.ID, error) {
+	const enough = 100
+	all, err := c.List(ctx, podKind, namespace, selector, enough)
+	if err != nil {
+		return object.ID{}, err
+	}
+	all = slices.DeleteFunc(all, func(u *unstructured.Unstructured) bool { return !podReady(u) })
+	if len(all) == 0 {
+		return object.ID{}, &fault.Error{Class: fault.Blocked, Reason: fault.ClusterUnreachable, Err: object.ErrNotFound,
+			Message: fmt.Sprintf("no Pod with the labels %s is ready in the namespace %q", selector, namespace)}
+	}
+	newest := slices.MaxFunc(all, func(a, b *unstructured.Unstructured) int {
+		return a.GetCreationTimestamp().Compare(b.GetCreationTimestamp().Time)
+	})
+	return object.ID{Kind: "Pod", Namespace: newest.GetNamespace(), Name: newest.GetName()}, nil
+}
+
+func podReady(u *unstructured.Unstructured) bool {
+	if u.GetDeletionTimestamp() != nil {
+		return false
+	}
+	conditions, _, _ := unstructured.NestedSlice(u.Object, "status", "conditions")
+	return slices.ContainsFunc(conditions, func(e any) bool {
+		m, _ := e.(map[string]any)
+		return m["type"] == "Ready" && m["status"] == string(metav1.ConditionTrue)
+	})
 }
