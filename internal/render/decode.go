@@ -48,7 +48,7 @@ func decodeYAML(file string, data []byte) (docs []Document, err error) {
 			return docs, nil
 		}
 		if err != nil {
-			line, message := yamlError(err)
+			line, message := yamlError(data, err)
 			return nil, syntax(file, line, message)
 		}
 		v, err := NodeValue(&n, Kubectl)
@@ -76,13 +76,27 @@ func nodeLine(n *yaml.Node) int {
 	return n.Line
 }
 
-var lineOf = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?(?s:(.*))$`)
+var (
+	lineOf  = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?(?s:(.*))$`)
+	anchor  = regexp.MustCompile(`^unknown anchor '(.*)' referenced`)
+	grammar = regexp.MustCompile(`^did not find expected (<.*>|node content|key|'-' indicator|',' or ']'|',' or '}')$`)
+)
 
-// yamlError takes apart the parser's message, which is the only form that it gives a position in.
-func yamlError(err error) (line int, message string) {
+// yamlError takes apart the library's message, which is the only form that it gives a position in: none for the first
+// line and for unknown anchors, one too few for errors of grammar.
+func yamlError(data []byte, err error) (line int, message string) {
 	m := lineOf.FindStringSubmatch(err.Error())
 	line, _ = strconv.Atoi(m[1])
-	return line, "invalid YAML: " + m[2]
+	message = m[2]
+	switch {
+	case anchor.MatchString(message):
+		if i := bytes.Index(data, []byte("*"+anchor.FindStringSubmatch(message)[1])); i >= 0 {
+			line = 1 + bytes.Count(data[:i], newline)
+		}
+	case line == 0, grammar.MatchString(message):
+		line++
+	}
+	return min(line, 1+bytes.Count(data, newline)), "invalid YAML: " + message
 }
 
 func syntax(file string, line int, message string) error {

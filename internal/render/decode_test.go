@@ -119,7 +119,11 @@ func TestBadFilesAreRefusedWithTheirLine(t *testing.T) {
 		{"not a number", "x.yaml", "a:\n  b: .nan\n", "x.yaml:2", "JSON"},
 		{"too deep", "x.yaml", "a: " + strings.Repeat("[", 2000) + strings.Repeat("]", 2000), "x.yaml:1", "deeper"},
 		{"too deep in JSON", "x.json", "{\"a\": " + strings.Repeat("[", 2000) + strings.Repeat("]", 2000) + "}", "x.json:1", "deeper"},
-		{"an unknown anchor", "x.yaml", "a: *nope\n", "x.yaml", "anchor"},
+		{"an unknown anchor", "x.yaml", "a: 1\nb: *nope\n", "x.yaml:2", "anchor"},
+		{"on the first line", "x.yaml", "a: @x\n", "x.yaml:1", "cannot start any token"},
+		{"an item at the wrong depth", "x.yaml", "a: 1\nb:\n  - x\n c: 2\n", "x.yaml:4", "did not find expected key"},
+		{"a list that does not end", "x.yaml", "# c\na: 1\nb: [1, 2\nc: 3\n", "x.yaml:3", "expected ',' or ']'"},
+		{"a template that was not rendered", "x.yaml", "a: 1\n{{- if .Values.x }}\nb: 2\n{{- end }}\n", "x.yaml:2", ""},
 		{"no text at all", "x.yaml", "\xff\xfe\x80", "x.yaml", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -46,7 +46,7 @@ kind: ConfigMap
 metadata: {name: x}
 -- bad/syntax.yaml --
 a: 1
-b: [
+b: c: d
 -- bad/root.yaml --
 apiVersion: v1
 kind: ConfigMap
