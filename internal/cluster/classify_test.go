@@ -306,6 +306,16 @@ func TestClusterThatIsNotThere(t *testing.T) {
 	wantFault(t, err, fault.Blocked, fault.CertificateInvalid)
 }
 
+func TestClusterThatNeverAnswersIsGivenUp(t *testing.T) {
+	over := make(chan struct{})
+	silent := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-over }))
+	t.Cleanup(silent.Close)
+	t.Cleanup(func() { close(over) })
+	_, err := cluster.Connect(t.Context(), cluster.Config{RESTConfig: &rest.Config{Host: silent.URL},
+		Limits: cluster.Limits{Timeout: 50 * time.Millisecond}})
+	wantFault(t, err, fault.Transient, fault.ClusterUnreachable, "in time")
+}
+
 func TestBusyAPIServerSaysWhenToComeBack(t *testing.T) {
 	c, ns := shared(t)
 	rc := cptest.Shared(t).EngineConfig(t)

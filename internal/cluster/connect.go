@@ -136,7 +136,7 @@ func (c *Cluster) dial(rc *rest.Config, agent string) error {
 	if err != nil {
 		return err
 	}
-	c.kinds = newKinds(disco)
+	c.kinds = newKinds(disco, c.limits.Timeout)
 	return nil
 }
 

@@ -35,10 +35,11 @@ type served struct {
 
 // kinds caches what the API server serves.
 type kinds struct {
-	disco *discovery.DiscoveryClient
-	mu    sync.RWMutex
-	now   *served
-	crds  map[schema.GroupResource]int64 // generation of each CustomResourceDefinition
+	disco   *discovery.DiscoveryClient
+	timeout time.Duration // of one reading
+	mu      sync.RWMutex
+	now     *served
+	crds    map[schema.GroupResource]int64 // generation of each CustomResourceDefinition
 
 	refreshing sync.Mutex // one refresh at a time
 	last       time.Time  // when a refresh last ended
@@ -47,8 +48,8 @@ type kinds struct {
 // missRefresh is how often an unknown kind may cause discovery.
 const missRefresh = 2 * time.Second
 
-func newKinds(disco *discovery.DiscoveryClient) *kinds {
-	return &kinds{disco: disco, now: &served{}, crds: map[schema.GroupResource]int64{}}
+func newKinds(disco *discovery.DiscoveryClient, timeout time.Duration) *kinds {
+	return &kinds{disco: disco, timeout: timeout, now: &served{}, crds: map[schema.GroupResource]int64{}}
 }
 
 func (k *kinds) current() *served {
@@ -75,8 +76,10 @@ func (k *kinds) refreshOnMiss(ctx context.Context, asked time.Time) error {
 }
 
 func (k *kinds) read(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, k.timeout)
+	defer cancel()
 	where := subject{where: "discovery"}
-	v, err := k.disco.ServerVersion()
+	v, err := k.disco.ServerVersionWithContext(ctx)
 	if err != nil {
 		return classify(err, where)
 	}

@@ -2,6 +2,8 @@ package cluster_test
 
 import (
 	"errors"
+	"net/http"
+	"sync"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -143,5 +145,52 @@ func TestListOwnersReadsPageByPage(t *testing.T) {
 	some, err := c.List(t.Context(), configMaps, ns, object.LabelApp, 2)
 	if err != nil || len(some) != 2 {
 		t.Errorf("%d objects, %v", len(some), err)
+	}
+}
+
+func TestAnObjectThatChangesHandsJustBeforeTheDeleteStays(t *testing.T) {
+	direct, ns := shared(t)
+	live := apply(t, direct, owned(configMap(ns, "one", "a")))
+	taken := configMap(ns, "one", "a")
+	object.Owner{Installation: "main", Namespace: "apps", Name: "other"}.Stamp(taken)
+	rc := cptest.Shared(t).EngineConfig(t)
+	var once sync.Once
+	rc.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(r *http.Request) (*http.Response, error) {
+			if r.Method == http.MethodDelete {
+				once.Do(func() { apply(t, direct, taken) })
+			}
+			return next.RoundTrip(r)
+		})
+	})
+	c := connect(t, rc)
+	err := c.Delete(t.Context(), configMaps, object.Of(live), object.Preconditions{UID: string(live.GetUID()), Owner: shop})
+	wantFault(t, err, fault.Invalid, fault.OwnedByOther, "apps/other")
+	if _, err := direct.Get(t.Context(), configMaps, object.Of(live)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAnObjectThatMerelyChangesJustBeforeTheDeleteGoes(t *testing.T) {
+	direct, ns := shared(t)
+	live := apply(t, direct, owned(configMap(ns, "one", "a")))
+	rc := cptest.Shared(t).EngineConfig(t)
+	deletes := 0
+	rc.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(r *http.Request) (*http.Response, error) {
+			if r.Method == http.MethodDelete {
+				if deletes++; deletes == 1 {
+					apply(t, direct, owned(configMap(ns, "one", "b")))
+				}
+			}
+			return next.RoundTrip(r)
+		})
+	})
+	c := connect(t, rc)
+	if err := c.Delete(t.Context(), configMaps, object.Of(live), object.Preconditions{UID: string(live.GetUID()), Owner: shop}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := direct.Get(t.Context(), configMaps, object.Of(live)); !errors.Is(err, object.ErrNotFound) {
+		t.Errorf("it is still there: %v", err)
 	}
 }
