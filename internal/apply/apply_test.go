@@ -7,6 +7,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"plumb.cd/plumb/internal/apply"
 	"plumb.cd/plumb/internal/cptest"
@@ -226,4 +227,31 @@ stringData: {password: ` + value + `, user: admin}`)
 	if v != "Zmlyc3Q=" {
 		t.Errorf("password is %q", v)
 	}
+}
+
+func TestPruneThatCannotProveItsHoldIsTriedAgain(t *testing.T) {
+	w := newWorld(t)
+	w.mustRun(w.plan(w.group(plan.Main, w.steps(plan.Create, "ConfigMap/config")...)), w.set(config))
+	d := w.deps()
+	d.Cluster = &restless{Cluster: w.c, conflicts: 1}
+	p := w.plan(w.group(plan.Pruning, w.steps(plan.Prune, "ConfigMap/config")...))
+	if s := w.finish(apply.New(p, nil, d, nil), p); s.Failed != nil {
+		t.Fatal(s.Failed)
+	}
+	if w.get("ConfigMap/config") != nil {
+		t.Error("it is still there")
+	}
+}
+
+// restless is a cluster in which an object changes too often to be deleted at once.
+type restless struct {
+	apply.Cluster
+	conflicts int
+}
+
+func (r *restless) Delete(ctx context.Context, kind schema.GroupVersionKind, id object.ID, p apply.Preconditions) error {
+	if r.conflicts--; r.conflicts >= 0 {
+		return &fault.Error{Class: fault.Transient, Reason: fault.Conflict, Message: "it changed in the meantime"}
+	}
+	return r.Cluster.Delete(ctx, kind, id, p)
 }

@@ -205,10 +205,11 @@ func (x *Execution) orphan(ctx context.Context, t *task, now time.Time) error {
 
 // released ends a task that gave an object up: one that is absent, or another's, is given up already.
 func (x *Execution) released(t *task, err error, now time.Time) error {
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	if err != nil {
 		f := fault.Of(err)
-		switch f.Reason {
-		case fault.Conflict, fault.NotOwned, fault.OwnedByOther:
+		switch {
+		case f.Reason == fault.NotFound, f.Reason == fault.KindUnknown, f.Reason == fault.NamespaceMissing:
+		case errors.Is(err, ErrNotFound), f.Reason == fault.NotOwned, f.Reason == fault.OwnedByOther:
 			t.note = f.Message
 		default:
 			return err

@@ -20,7 +20,7 @@ const deleteTries = 5
 
 // Delete deletes an object if it is the one that was planned: the live object's mark must name p.Owner for exactly this
 // object, its UID must be p.UID, and the request holds only for the state that was looked at. An object that is being
-// deleted already is no error; an absent one is object.ErrNotFound.
+// deleted already is no error; an absent one, or another one under the name, is object.ErrNotFound.
 func (c *Cluster) Delete(ctx context.Context, gvk schema.GroupVersionKind, id object.ID, p object.Preconditions) error {
 	for try := 1; ; try++ {
 		live, err := c.proven(ctx, gvk, id, p)
@@ -44,7 +44,7 @@ func (c *Cluster) proven(ctx context.Context, gvk schema.GroupVersionKind, id ob
 		return nil, err
 	}
 	if p.UID != "" && string(live.UID) != p.UID {
-		return nil, &fault.Error{Class: fault.Transient, Reason: fault.Conflict, Where: id.String(),
+		return nil, &fault.Error{Class: fault.Transient, Reason: fault.Conflict, Where: id.String(), Err: object.ErrNotFound,
 			Message: "another object stands under this name than the one that was planned to go"}
 	}
 	owner, marked := object.OwnerOf(id, live.Annotations)
