@@ -3,6 +3,13 @@ package e2e
 import (
 	"fmt"
 	"strings"
+
+	"plumb.cd/plumb/api/v1alpha1"
+)
+
+type (
+	statusOf  = v1alpha1.AppStatus
+	waitingOf = v1alpha1.Waiting
 )
 
 // deployment is a Deployment; more is YAML put into its metadata ("annotations: {...}").

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ import (
 	"plumb.cd/plumb/internal/cptest"
 	"plumb.cd/plumb/internal/git"
 	"plumb.cd/plumb/internal/gittest"
+	"plumb.cd/plumb/internal/history"
 	"plumb.cd/plumb/internal/install"
 	"plumb.cd/plumb/internal/object"
 	"plumb.cd/plumb/internal/server"
@@ -345,6 +347,18 @@ func (e *Env) Call(method, path string, body, into any) error {
 		return nil
 	}
 	return json.Unmarshal(raw, into)
+}
+
+// History gives the App's records of the kinds (none: of all), the newest first.
+func (e *Env) History(app string, kinds ...history.Kind) []history.Event {
+	e.t.Helper()
+	q := url.Values{"limit": {"1000"}}
+	for _, k := range kinds {
+		q.Add("kind", string(k))
+	}
+	var list server.List[history.Event]
+	e.MustCall(http.MethodGet, "/api/v1/apps/"+e.Namespace+"/"+app+"/history?"+q.Encode(), nil, &list)
+	return list.Items
 }
 
 // Field reads a field of an object; nil when it has none.

@@ -16,6 +16,7 @@ package harness
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -43,6 +44,7 @@ const (
 	argRender = "render-worker" // the test binary as a renderer
 	argDaemon = "plumb-daemon"  // the test binary as a daemon; one more argument: processOptions as JSON
 	installed = time.Minute
+	atOnce    = "8" // tests wait more than they work
 )
 
 // Main runs the tests of a package and ends the process. Started by a pool of renderers, or by a Lab, the test binary is
@@ -58,6 +60,10 @@ func Main(m *testing.M) {
 			stop()
 			os.Exit(exitCode(err))
 		}
+	}
+	flag.Parse()
+	if err := flag.Set("test.parallel", atOnce); err != nil {
+		panic(err)
 	}
 	cptest.Main(stopping{m})
 }
@@ -103,7 +109,7 @@ type Lab struct {
 	CP  *cptest.ControlPlane
 	Dir string // of the daemon: caches and history
 
-	hub     client.Client // the administrator
+	hub     client.WithWatch // the administrator
 	current *run
 	process bool
 }
@@ -187,7 +193,7 @@ func (l *Lab) install() error {
 	if err != nil {
 		return err
 	}
-	l.hub, err = client.New(config, client.Options{Scheme: controller.Scheme()})
+	l.hub, err = client.NewWithWatch(config, client.Options{Scheme: controller.Scheme()})
 	return err
 }
 
