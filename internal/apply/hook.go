@@ -14,9 +14,6 @@ import (
 	"plumb.cd/plumb/internal/object"
 )
 
-// AnnotationAttempt marks a hook with the attempt and phase that it runs for.
-const AnnotationAttempt = "plumb.cd/attempt"
-
 func (x *Execution) stamp(t *task) string { return x.d.Attempt + "/" + string(t.phase) }
 
 // hook takes a hook further: make room, create, await, clean up.
@@ -49,7 +46,7 @@ func (x *Execution) startHook(ctx context.Context, t *task, now time.Time) error
 		return err
 	}
 	switch {
-	case live != nil && live.GetAnnotations()[AnnotationAttempt] == x.stamp(t):
+	case live != nil && live.GetAnnotations()[object.AnnotationAttempt] == x.stamp(t):
 		t.stage, t.uid, t.lookAt = running, string(live.GetUID()), now
 		return x.awaitHook(ctx, t, now)
 	case x.d.Started[t.key]:
@@ -84,14 +81,14 @@ func (x *Execution) launch(ctx context.Context, t *task, now time.Time) error {
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
-	annotations[AnnotationAttempt] = x.stamp(t)
+	annotations[object.AnnotationAttempt] = x.stamp(t)
 	obj.SetAnnotations(annotations)
 	answer, err := x.d.Cluster.Create(ctx, obj, Options{})
 	if errors.Is(err, object.ErrExists) {
 		if answer, err = x.live(ctx, t); err == nil && answer == nil {
 			err = gone(t.step.ID)
 		}
-		if err == nil && answer.GetAnnotations()[AnnotationAttempt] != x.stamp(t) {
+		if err == nil && answer.GetAnnotations()[object.AnnotationAttempt] != x.stamp(t) {
 			t.vanish(string(answer.GetUID()), now)
 			return x.waitLonger(t, now)
 		}

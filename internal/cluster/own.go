@@ -185,9 +185,6 @@ func fieldSet(e metav1.ManagedFieldsEntry) (*fieldpath.Set, error) {
 	return set, set.FromJSON(bytes.NewReader(e.FieldsV1.Raw))
 }
 
-// AnnotationAttempt marks a hook with the attempt that runs it.
-const AnnotationAttempt = "plumb.cd/attempt"
-
 // Disown removes our marks and our field ownership and leaves the object. Ownership is proven as for Delete.
 func (c *Cluster) Disown(ctx context.Context, gvk schema.GroupVersionKind, id object.ID, p object.Preconditions) error {
 	for try := 1; ; try++ {
@@ -211,7 +208,7 @@ func (c *Cluster) Disown(ctx context.Context, gvk schema.GroupVersionKind, id ob
 func (c *Cluster) disownOps(live *unstructured.Unstructured) []patchOp {
 	var ops []patchOp
 	escape := strings.NewReplacer("~", "~0", "/", "~1")
-	for _, a := range []string{object.AnnotationOwner, object.AnnotationWave, AnnotationAttempt} {
+	for _, a := range []string{object.AnnotationOwner, object.AnnotationWave, object.AnnotationAttempt} {
 		if _, ok := live.GetAnnotations()[a]; ok {
 			ops = append(ops, patchOp{Op: "remove", Path: "/metadata/annotations/" + escape.Replace(a)})
 		}

@@ -2,8 +2,6 @@ package cluster
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -13,8 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	utiljson "k8s.io/apimachinery/pkg/util/json"
-	"k8s.io/apimachinery/pkg/watch"
 
 	"plumb.cd/plumb/internal/fault"
 	"plumb.cd/plumb/internal/object"
@@ -235,144 +231,6 @@ func (w *Watch) list(ctx context.Context, m Mapping, seen map[types.NamespacedNa
 		return list.GetContinue(), nil
 	}, func() { clear(seen) })
 	return version, err
-}
-
-var (
-	errStream = errors.New("the API server sent an event that is none")
-	errAtOnce = errors.New("the watch ended as soon as it had begun")
-	errEarly  = errors.New("the watch ended before it had told everything")
-)
-
-// soon is how long a stream without any event must have lasted to have ended in good order.
-const soon = time.Second
-
-// stream reads one watch request to its end. seen is not nil while the stream begins with what there is. The request is
-// ours and not the dynamic client's, which retries for ten seconds before it says that there is no connection.
-func (w *Watch) stream(ctx context.Context, m Mapping, o metav1.ListOptions, seen map[types.NamespacedName]bool) error {
-	path, err := w.c.path(ctx, w.gvk, object.ID{})
-	if err != nil {
-		return err
-	}
-	o.Watch = true
-	began := time.Now()
-	body, err := w.c.rest.Get().AbsPath(path...).VersionedParams(&o, metav1.ParameterCodec).MaxRetries(0).Stream(ctx)
-	if err != nil {
-		return err
-	}
-	defer body.Close()
-	if seen == nil {
-		w.markSynced()
-	}
-	for events, told := json.NewDecoder(body), false; ; told = true {
-		var e event
-		if err := events.Decode(&e); err != nil {
-			switch {
-			case seen != nil:
-				return errEarly
-			case !told && time.Since(began) < soon:
-				return errAtOnce
-			}
-			return nil // cut or ended: the next request goes on from here, or says why it cannot
-		}
-		if err := w.take(e, &seen); err != nil {
-			return err
-		}
-	}
-}
-
-// event is one line of a watch.
-type event struct {
-	Type   watch.EventType
-	Object json.RawMessage
-}
-
-func (w *Watch) take(e event, seen *map[types.NamespacedName]bool) error {
-	if e.Type == watch.Error {
-		var st metav1.Status
-		if err := json.Unmarshal(e.Object, &st); err != nil {
-			return errStream
-		}
-		return &apierrors.StatusError{ErrStatus: st}
-	}
-	obj := &unstructured.Unstructured{}
-	if err := utiljson.Unmarshal(e.Object, &obj.Object); err != nil {
-		return errStream
-	}
-	switch e.Type {
-	case watch.Bookmark:
-		if *seen != nil && obj.GetAnnotations()[metav1.InitialEventsAnnotationKey] == "true" {
-			w.caughtUp(*seen, obj.GetResourceVersion())
-			*seen = nil
-		}
-	case watch.Deleted:
-		name := nameOf(obj)
-		delete(w.known, name)
-		if *seen != nil {
-			delete(*seen, name)
-		}
-		w.sink.Event(Deleted, obj)
-	default:
-		if *seen != nil {
-			(*seen)[nameOf(obj)] = true
-		}
-		w.deliver(obj)
-	}
-	if *seen == nil { // until the whole is known, there is no place to resume at
-		w.version = obj.GetResourceVersion()
-	}
-	return nil
-}
-
-func nameOf(obj *unstructured.Unstructured) types.NamespacedName {
-	return types.NamespacedName{Namespace: obj.GetNamespace(), Name: obj.GetName()}
-}
-
-func (w *Watch) deliver(obj *unstructured.Unstructured) {
-	name, uid := nameOf(obj), obj.GetUID()
-	old, known := w.known[name]
-	w.known[name] = uid
-	switch {
-	case !known:
-		w.sink.Event(Added, obj)
-	case old == uid:
-		w.sink.Event(Modified, obj)
-	default:
-		w.sink.Event(Deleted, w.tombstone(name, old))
-		w.sink.Event(Added, obj)
-	}
-}
-
-// caughtUp ends a list: what was known and is not in it was deleted unseen.
-func (w *Watch) caughtUp(seen map[types.NamespacedName]bool, version string) {
-	for name, uid := range w.known {
-		if !seen[name] {
-			delete(w.known, name)
-			w.sink.Event(Deleted, w.tombstone(name, uid))
-		}
-	}
-	w.version = version
-	w.markSynced()
-}
-
-func (w *Watch) tombstone(name types.NamespacedName, uid types.UID) *unstructured.Unstructured {
-	t := &unstructured.Unstructured{}
-	t.SetGroupVersionKind(w.gvk)
-	t.SetNamespace(name.Namespace)
-	t.SetName(name.Name)
-	t.SetUID(uid)
-	return t
-}
-
-// forgetAll tells the deletion of everything when the kind itself is gone.
-func (w *Watch) forgetAll(err error) {
-	if !fault.Is(err, fault.KindUnknown) {
-		return
-	}
-	w.version = ""
-	for name, uid := range w.known {
-		delete(w.known, name)
-		w.sink.Event(Deleted, w.tombstone(name, uid))
-	}
 }
 
 func (w *Watch) markSynced() {

@@ -22,3 +22,6 @@ type Preconditions struct {
 	Owner       Owner  // proven on the live object in the function that deletes
 	Propagation string // Foreground, Background, Orphan; empty: Background
 }
+
+// AnnotationAttempt marks a hook with the attempt and phase that it runs for.
+const AnnotationAttempt = "plumb.cd/attempt"
