@@ -60,7 +60,25 @@ func (e *env) sync() *cobra.Command {
 }
 
 func (e *env) refresh() *cobra.Command {
-	return e.simple("refresh APP", "Look at Git now", "refresh", "asked to look at Git for")
+	return &cobra.Command{
+		Use: "refresh APP", Short: "Look at Git now; returns when it was looked at", Args: oneArg("an App"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return e.withApp(cmd, args[0], time.Minute, func(ctx context.Context, c *client, a server.AppView) error {
+				var acc server.Accepted
+				if err := c.do(ctx, http.MethodPost, appPath(keyOf(a), "refresh"), nil, &acc); err != nil {
+					return err
+				}
+				err := c.follow(ctx, keyOf(a), func(v server.AppView) (bool, error) {
+					a = v
+					return v.Refreshed == acc.ID, nil
+				})
+				if err == nil {
+					e.say("%s/%s is at %s in Git", a.Namespace, a.Name, shortSHA(a.Revision))
+				}
+				return err
+			})
+		},
+	}
 }
 func (e *env) cancel() *cobra.Command {
 	return e.simple("cancel APP", "Cancel the running sync", "cancel", "cancelled the sync of")

@@ -21,18 +21,21 @@ type app struct {
 	key Key
 	uid string
 
-	mu       sync.Mutex
-	spec     App
-	dirty    bool // something happened since the last step began
-	running  bool // a goroutine takes steps
-	gone     bool
-	timer    *time.Timer
-	snapshot Snapshot
-	rendered rendered // the last good render; guarded because repositories invalidate it
+	mu        sync.Mutex
+	given     App  // the spec as it came
+	spec      App  // as a hold makes it
+	dirty     bool // something happened since the last step began
+	running   bool // a goroutine takes steps
+	gone      bool
+	timer     *time.Timer
+	snapshot  Snapshot
+	refreshAt time.Time // when somebody asked to look at Git
+	rendered  rendered  // the last good render; guarded because repositories invalidate it
 
 	eyes atomic.Pointer[eyes] // how events are looked at; read by the watches
 
 	// linked under Engine.mu.
+	links  links
 	repos  []sourceRepo
 	target *target
 
@@ -52,7 +55,7 @@ type app struct {
 	failure    *failure
 	plannedFor int64 // generation of the last plan
 	verified   bool  // what is live was held against what was applied, once in this process
-	unsettled  bool  // healing failed: the next plan looks at everything
+	unsettled  bool  // healing or an attempt failed: the next plan looks at everything
 }
 
 type sourceRepo struct {
@@ -125,6 +128,7 @@ func newApp(spec App) *app {
 // accept takes a newer spec, and reports whether somebody asked to look at Git now. a.mu is held.
 func (a *app) accept(spec App, now time.Time) (look bool) {
 	if spec.Refresh != a.refreshed {
+		a.refreshAt = now
 		look = a.spec.Key != Key{} // the annotation of an App that is met for the first time is history
 		a.refreshed = spec.Refresh
 	}
@@ -149,4 +153,20 @@ func (a *app) invalidate() {
 	a.mu.Lock()
 	a.rendered.valid = false
 	a.mu.Unlock()
+}
+
+// noteRefresh remembers that a request to look at Git was answered: every repository was checked since.
+func (a *app) noteRefresh(spec App) {
+	if spec.Refresh == "" || spec.Refresh == a.mem.LastRefresh {
+		return
+	}
+	a.mu.Lock()
+	asked := a.refreshAt
+	a.mu.Unlock()
+	for _, sr := range a.repos {
+		if !sr.repo.checkedSince(asked, a.key) {
+			return
+		}
+	}
+	a.mem.LastRefresh = spec.Refresh
 }

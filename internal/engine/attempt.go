@@ -12,6 +12,7 @@ import (
 	"plumb.cd/plumb/internal/bundle"
 	"plumb.cd/plumb/internal/cluster"
 	"plumb.cd/plumb/internal/fault"
+	"plumb.cd/plumb/internal/health"
 	"plumb.cd/plumb/internal/history"
 	"plumb.cd/plumb/internal/object"
 	"plumb.cd/plumb/internal/plan"
@@ -106,6 +107,9 @@ func (e *Engine) begin(ctx context.Context, a *app, spec App, conn *cluster.Clus
 		}
 	}
 	a.verified = true
+	if pl.plan.Empty() && a.unproven(c) {
+		pl.plan = plan.Await(pl.in)
+	}
 	if pl.plan.Empty() {
 		e.settled(ctx, a, spec, c, req)
 		return
@@ -151,6 +155,15 @@ func refusalFault(refused []plan.Refusal) *fault.Error {
 	return &fault.Error{Class: fault.Blocked, Reason: r.Reason, Where: r.ID.String(), Message: msg, Next: r.Next}
 }
 
+// unproven reports whether a bundle that is applied was never seen healthy, and is not now: its attempt goes on.
+func (a *app) unproven(c choice) bool {
+	if a.mem.Healthy != nil && a.mem.Healthy.Bundle == c.want.Bundle {
+		return false
+	}
+	_, blame, _ := a.target.set(a.key).tally()
+	return blame.Status.Level.Worse(health.Suspended)
+}
+
 // settled notes that the cluster is already what the bundle says.
 func (e *Engine) settled(_ context.Context, a *app, spec App, c choice, req *Request) {
 	now := e.o.Now()
@@ -164,7 +177,7 @@ func (e *Engine) settled(_ context.Context, a *app, spec App, c choice, req *Req
 	}
 	a.failure, a.plannedFor, a.unsettled = nil, spec.Generation, false
 	a.retry.reset()
-	if _, blame, _ := a.target.set(a.key).tally(); !blame.Status.Level.Worse("Suspended") {
+	if _, blame, _ := a.target.set(a.key).tally(); !blame.Status.Level.Worse(health.Suspended) {
 		d := *a.mem.Applied
 		a.mem.Healthy = &d
 	}
@@ -234,7 +247,7 @@ func (e *Engine) start(ctx context.Context, a *app, spec App, conn *cluster.Clus
 	set := a.target.set(a.key)
 	set.forgetGone()
 	set.expectGone(prunes(pl.plan))
-	r := &run{attempt: at, plan: pl.plan, desired: pl.desired, request: req, until: now.Add(deadline)}
+	r := &run{attempt: at, plan: pl.plan, desired: pl.desired, request: req, until: at.Started.Add(deadline)}
 	r.exec = apply.New(pl.plan, pl.desired, apply.Deps{
 		Cluster: conn, Observer: set, Journal: &journal{e: e, a: a, run: r}, Attempt: at.ID,
 		Started: startedHooks(at.Hooks), Preparer: preparer{a.target.look(a), e.o.Installation},
@@ -415,7 +428,7 @@ func (e *Engine) finishFailed(ctx context.Context, a *app, spec App, c choice, s
 	o.wakeBy(a.failure.retry)
 	healthy := a.mem.Healthy
 	back := spec.RollbackOnFailure && c.mode == plan.Sync && spec.Hold == nil && healthy != nil && healthy.Bundle != c.want.Bundle &&
-		len(st.Results) > 0 && f.Class != fault.Transient
+		(len(st.Results) > 0 || f.Reason == fault.DeadlineExceeded) && f.Class != fault.Transient
 	e.end(ctx, a, outcomeFailed, f)
 	if !back {
 		return
@@ -452,6 +465,7 @@ func (e *Engine) end(ctx context.Context, a *app, how string, f *fault.Error) {
 		ended.Reason, ended.Message = f.Reason, f.Error()
 	}
 	a.mem.Attempt = &ended
+	a.unsettled = a.unsettled || how != outcomeOK // the cluster may stand between two bundles
 	if r.request != nil {
 		a.mem.LastRequest = r.request.ID
 	}

@@ -51,6 +51,9 @@ func (e *Engine) prepareGround(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	if err := conn.RefreshKinds(ctx); err != nil { // definitions may have come a moment ago
+		return err
+	}
 	desired, _, err := e.prepare(a, spec, conn, b.Objects, "check")
 	if err != nil {
 		return err

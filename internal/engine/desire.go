@@ -225,7 +225,7 @@ func (e *Engine) renderSource(ctx context.Context, in input, where render.Target
 		files = tree.Mount(in.files, mounts)
 	}
 	if req.Kind == render.Detect {
-		kind, err := render.DetectKind(files, req.Path)
+		kind, err := render.Resolve(files, req)
 		if err != nil {
 			return render.Result{}, err
 		}

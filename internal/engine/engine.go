@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"log/slog"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -113,11 +114,17 @@ func (e *Engine) SetApp(spec App) {
 		a = newApp(spec)
 		e.apps[spec.Key] = a
 	}
-	e.unlink(a)
+	given := spec
+	spec = spec.effective(e.o.Now())
+	if next := linksOf(spec); a.target == nil || !reflect.DeepEqual(a.links, next) {
+		e.unlink(a)
+		e.link(a, spec)
+		a.links = next
+	}
 	a.mu.Lock()
+	a.given = given
 	look := a.accept(spec, e.o.Now())
 	a.mu.Unlock()
-	e.link(a, spec)
 	repos := slices.Clone(a.repos)
 	e.mu.Unlock()
 	if look {
@@ -127,6 +134,33 @@ func (e *Engine) SetApp(spec App) {
 	}
 	e.kick(a)
 }
+
+// links are the parts of a spec that say what an App uses. While they stay the same, what is filed about it stays too.
+type links struct {
+	sources []Source
+	cluster string
+	depends []Dependency
+}
+
+func linksOf(spec App) links { return links{spec.Sources, spec.Cluster, spec.DependsOn} }
+
+// effective is the spec as a hold at a revision makes it: the sources of the first source's repository stand at that
+// commit until the hold ends.
+func (s App) effective(now time.Time) App {
+	if s.Hold == nil || s.Hold.Revision == "" || !s.Hold.active(now) || len(s.Sources) == 0 {
+		return s
+	}
+	first := s.Sources[0]
+	s.Sources = slices.Clone(s.Sources)
+	for i, src := range s.Sources {
+		if src.Chart == nil && src.Repository == first.Repository && src.URL == first.URL {
+			s.Sources[i].Ref = git.Ref{Commit: s.Hold.Revision}
+		}
+	}
+	return s
+}
+
+func (h Hold) active(now time.Time) bool { return h.Until.IsZero() || now.Before(h.Until) }
 
 // ForgetApp drops an App without touching its objects: its resource is gone.
 func (e *Engine) ForgetApp(key Key) {

@@ -17,6 +17,7 @@ import (
 // planned is a plan with the objects that it speaks about.
 type planned struct {
 	plan     plan.Plan
+	in       plan.Input // that it was computed from
 	desired  map[object.ID]plan.Desired
 	warnings []string
 }
@@ -62,7 +63,7 @@ func (e *Engine) plan(ctx context.Context, a *app, spec App, conn *cluster.Clust
 			in.HooksDone[key] = state == outcomeOK
 		}
 	}
-	out := planned{plan: plan.Compute(in), desired: make(map[object.ID]plan.Desired, len(desired))}
+	out := planned{plan: plan.Compute(in), in: in, desired: make(map[object.ID]plan.Desired, len(desired))}
 	out.plan.Warnings = append(warnings, out.plan.Warnings...)
 	for _, d := range desired {
 		out.desired[d.ID] = d

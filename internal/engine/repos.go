@@ -27,20 +27,22 @@ type repo struct {
 	e   *Engine
 	key repoKey
 
-	mu      sync.Mutex
-	spec    Repository
-	known   bool // the Repository resource exists (always true for a URL)
-	users   map[Key][]Source
-	refs    map[refKey]*refState
-	charts  map[chart.Reference]*chartState
-	started bool
-	kick    chan struct{}
-	checked time.Time
-	changed time.Time
-	moved   bool         // a ref moved since the last check ended
-	told    bool         // RepositoryChanged was called once
-	waiting map[Key]bool // Apps whose pruning waits for a render
-	err     error
+	mu         sync.Mutex
+	spec       Repository
+	known      bool // the Repository resource exists (always true for a URL)
+	users      map[Key][]Source
+	refs       map[refKey]*refState
+	charts     map[chart.Reference]*chartState
+	started    bool
+	kick       chan struct{}
+	began      time.Time    // of the newest check
+	refreshers map[Key]bool // Apps that wait for a check
+	checked    time.Time
+	changed    time.Time
+	moved      bool         // a ref moved since the last check ended
+	told       bool         // RepositoryChanged was called once
+	waiting    map[Key]bool // Apps whose pruning waits for a render
+	err        error
 }
 
 type refState struct {
@@ -281,6 +283,7 @@ func (r *repo) check(ctx context.Context) {
 		charts = append(charts, c)
 	}
 	idle := len(r.users) == 0
+	r.began = r.e.o.Now()
 	r.mu.Unlock()
 	if !known || spec.Suspend {
 		return
@@ -303,7 +306,10 @@ func (r *repo) check(ctx context.Context) {
 	r.checked = r.e.o.Now()
 	news := !sameError(r.err, err) || r.moved || !r.told
 	r.err, r.moved, r.told = err, false, true
+	waiting := keysOf(r.refreshers)
+	r.refreshers = nil
 	r.mu.Unlock()
+	r.e.kickKeys(waiting)
 	if r.e.o.RepositoryChanged != nil && r.key.url == "" && news {
 		r.e.o.RepositoryChanged(r.key.resource)
 	}
@@ -498,6 +504,20 @@ func (r *repo) chartAt(ref chart.Reference) (chart.Locked, Repository, error) {
 		return chart.Locked{}, r.spec, errPending
 	}
 	return st.locked, r.spec, nil
+}
+
+// checkedSince reports whether a check that began after t has ended; otherwise the App is woken when one has.
+func (r *repo) checkedSince(t time.Time, k Key) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.began.After(t) && !r.checked.Before(r.began) {
+		return true
+	}
+	if r.refreshers == nil {
+		r.refreshers = map[Key]bool{}
+	}
+	r.refreshers[k] = true
+	return false
 }
 
 // settings gives the Repository as it is now.

@@ -129,9 +129,9 @@ func revertMessage(key Key, good git.Commit, req RevertRequest) string {
 // revertible finds the branch that the App follows.
 func (e *Engine) revertible(a *app) (*repo, git.Resolved, Source, error) {
 	a.mu.Lock()
-	spec := a.spec
+	given := a.given
 	a.mu.Unlock()
-	for i, s := range spec.Sources {
+	for i, s := range given.Sources {
 		for _, sr := range a.repos {
 			if sr.index != i || s.Chart != nil || s.ValuesOnly {
 				continue

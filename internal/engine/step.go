@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"reflect"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -51,11 +52,21 @@ func (e *Engine) step(ctx context.Context, a *app) time.Time {
 	a.stepping.Lock()
 	defer a.stepping.Unlock()
 	a.mu.Lock()
-	spec := a.spec
+	spec, given := a.spec, a.given
 	a.mu.Unlock()
+	if h := spec.Hold; h != nil && h.Revision != "" && !h.active(e.o.Now()) && !reflect.DeepEqual(spec.Sources, given.Sources) {
+		e.SetApp(given) // the hold has ended: the sources are what they were
+		return time.Time{}
+	}
 	o := e.advance(ctx, a, spec)
 	if ctx.Err() != nil {
 		return time.Time{}
+	}
+	if !o.deleted {
+		if err := e.save(ctx, a); err != nil && ctx.Err() == nil {
+			e.o.Log.Warn("what an App must remember could not be stored; it is tried again", "app", a.key.String(), "err", err)
+			o.wakeBy(a.retry.next(e.o.Now()))
+		}
 	}
 	return e.publish(a, spec, o)
 }
@@ -79,6 +90,7 @@ func (e *Engine) advance(ctx context.Context, a *app, spec App) outcome {
 		e.abandon(ctx, a, fault.Suspended)
 		return outcome{paused: &gate{reason: fault.Suspended, message: "suspended: nothing is applied and nothing is healed", next: "plumb resume " + spec.Key.Name}, current: a.mem.Applied != nil}
 	}
+	a.noteRefresh(spec)
 	d, err := e.desire(ctx, a, spec, where(spec, conn))
 	if err != nil {
 		o := e.stopped(a, err, "waiting for the first answer of the repository")
@@ -118,7 +130,7 @@ type choice struct {
 
 // choose picks the bundle: a hold, a rollback after failure, or what Git says.
 func (a *app) choose(spec App, head Deployed, now time.Time, o *outcome) choice {
-	if h := spec.Hold; h != nil && (h.Until.IsZero() || now.Before(h.Until)) {
+	if h := spec.Hold; h != nil && h.active(now) {
 		o.paused = &gate{reason: fault.Held, message: holdMessage(*h), next: "plumb resume " + spec.Key.Name}
 		o.wakeBy(h.Until)
 		if h.Bundle != "" {
