@@ -115,7 +115,8 @@ type RepositoryStatus struct {
 	// When a ref last moved.
 	Changed *metav1.Time `json:"changed,omitempty"`
 	// Apps with a source here.
-	Apps int32 `json:"apps"`
+	// +optional
+	Apps int32 `json:"apps,omitempty"`
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`

@@ -46,6 +46,9 @@ type app struct {
 	run        *run
 	fights     *drift.Fights
 	yields     map[object.ID][]string // fields left to others after a fight
+	left       map[object.ID][]string // fields left to others by the objects' own annotations
+	pruneHeld  bool                   // pruning waits for other Apps of the revision
+	kept       []string               // objects that are no longer in Git and stay
 	yieldsSeen int                    // len(yields) that the eyes were made for
 	notes      []string               // the newest findings of drift, for people
 	retry      backoff

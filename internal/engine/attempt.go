@@ -102,7 +102,7 @@ func (e *Engine) begin(ctx context.Context, a *app, spec App, conn *cluster.Clus
 			e.addFault(a, o, err)
 			return
 		}
-		if onlyDrift(pl.plan) {
+		if a.onlyDrift(pl) {
 			return // heal attributes and undoes it
 		}
 	}
@@ -131,14 +131,17 @@ func (e *Engine) begin(ctx context.Context, a *app, spec App, conn *cluster.Clus
 	}
 }
 
-// onlyDrift reports whether a plan for a bundle that is applied already does nothing but undo drift.
-func onlyDrift(p plan.Plan) bool {
-	if len(p.Refused) > 0 {
+// onlyDrift reports whether a plan for a bundle that is applied already does nothing but undo drift: every step is for
+// an object that was applied in this very form.
+func (a *app) onlyDrift(pl planned) bool {
+	if len(pl.plan.Refused) > 0 {
 		return false
 	}
-	for _, g := range p.Groups {
+	set := a.target.set(a.key)
+	for _, g := range pl.plan.Groups {
 		for _, s := range g.Steps {
-			if s.Action == plan.Prune || s.Action == plan.Hook || s.Action == plan.Adopt {
+			r, known := set.get(s.ID)
+			if !known || (s.Action != plan.Apply && s.Action != plan.Replace) || r.applied != pl.desired[s.ID].Digest {
 				return false
 			}
 		}
@@ -175,7 +178,7 @@ func (e *Engine) settled(_ context.Context, a *app, spec App, c choice, req *Req
 	if req != nil {
 		a.mem.LastRequest = req.ID
 	}
-	a.failure, a.plannedFor, a.unsettled = nil, spec.Generation, false
+	a.failure, a.plannedFor, a.unsettled = nil, spec.Generation, a.pruneHeld
 	a.retry.reset()
 	if _, blame, _ := a.target.set(a.key).tally(); !blame.Status.Level.Worse(health.Suspended) {
 		d := *a.mem.Applied
@@ -390,7 +393,7 @@ func (e *Engine) finishOK(ctx context.Context, a *app, spec App, c choice) {
 	a.mem.Applied = &d
 	healthy := d
 	a.mem.Healthy = &healthy
-	a.failure, a.plannedFor, a.unsettled = nil, spec.Generation, false
+	a.failure, a.plannedFor, a.unsettled = nil, spec.Generation, a.pruneHeld
 	a.retry.reset()
 	e.pin(ctx, a, d)
 	e.end(ctx, a, outcomeOK, nil)

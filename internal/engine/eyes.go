@@ -63,8 +63,10 @@ func (a *app) compile(spec App) error {
 		}
 	}
 	ignore := slices.Clone(spec.Ignore)
-	for id, paths := range a.yields {
-		ignore = append(ignore, drift.Ignore{Group: id.Group, Kind: id.Kind, Namespace: id.Namespace, Name: id.Name, Paths: paths})
+	for _, fields := range []map[object.ID][]string{a.yields, a.left} {
+		for id, paths := range fields {
+			ignore = append(ignore, drift.Ignore{Group: id.Group, Kind: id.Kind, Namespace: id.Namespace, Name: id.Name, Paths: paths})
+		}
 	}
 	if len(ignore) > 0 {
 		if next.ignores, err = drift.CompileIgnores(ignore); err != nil {

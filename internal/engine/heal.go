@@ -108,23 +108,24 @@ func (e *Engine) owns(a *app, id object.ID, live *unstructured.Unstructured) boo
 // wanted gives one object of the applied bundle in the form in which it is sent; nil when the bundle has none such. It
 // reads that one object, not the bundle.
 func (e *Engine) wanted(ctx context.Context, a *app, spec App, conn *cluster.Cluster, applied Deployed, id object.ID) (*plan.Desired, error) {
-	entries, err := e.o.Bundles.Objects(applied.Bundle, id.GroupKind(), id.Name)
-	if err != nil {
-		b, recallErr := e.recall(ctx, a, spec, where(spec, conn), applied)
-		if recallErr != nil {
-			return nil, recallErr
+	if !e.o.Bundles.Has(applied.Bundle) {
+		if _, err := e.recall(ctx, a, spec, where(spec, conn), applied); err != nil {
+			return nil, err
 		}
-		entries = b.Objects
 	}
-	desired, _, err := e.prepare(a, spec, conn, entries, string(applied.Bundle))
+	entries, err := e.o.Bundles.Objects(applied.Bundle, id.GroupKind(), id.Name)
 	if err != nil {
 		return nil, err
 	}
-	for i := range desired {
-		if desired[i].ID != id {
-			continue
+	rec, _ := a.target.set(a.key).get(id)
+	for _, entry := range entries {
+		d, err := plan.PrepareOne(entry, rec.wave, e.prepareOptions(a, spec, conn, string(applied.Bundle)))
+		if err != nil {
+			return nil, err
 		}
-		return &desired[i], nil
+		if d.ID == id {
+			return &d, nil
+		}
 	}
 	return nil, nil
 }

@@ -23,6 +23,7 @@ type record struct {
 	applied  object.Digest // of the Desired that was applied
 	health   health.Status
 	since    time.Time // of the health level
+	recheck  time.Time // when time alone may change the verdict; zero: never
 	options  plan.Options
 	wave     int
 	hook     bool
@@ -131,7 +132,10 @@ func (s *objectSet) setHealth(r *record, h health.Status, at time.Time) {
 	if r.health.Level != h.Level || r.since.IsZero() {
 		r.since = at
 	}
-	r.health = h
+	r.health, r.recheck = h, time.Time{}
+	if h.RecheckAfter > 0 {
+		r.recheck = at.Add(h.RecheckAfter)
+	}
 }
 
 // applied files the API server's answer to our own write.
@@ -267,12 +271,12 @@ func (s *objectSet) forgetGone() {
 }
 
 // tally counts the objects by health and names the worst.
-func (s *objectSet) tally() (Counts, health.Blame, time.Duration) {
+func (s *objectSet) tally() (Counts, health.Blame, time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var c Counts
 	var blames []health.Blame
-	var recheck time.Duration
+	var recheck time.Time
 	for id, r := range s.records {
 		if r.hook || r.options.Unmanaged {
 			continue
@@ -294,12 +298,25 @@ func (s *objectSet) tally() (Counts, health.Blame, time.Duration) {
 		if r.health.Level != health.Healthy {
 			blames = append(blames, health.Blame{ID: id, Status: r.health})
 		}
-		if d := r.health.RecheckAfter; d > 0 && (recheck == 0 || d < recheck) {
-			recheck = d
+		if !r.recheck.IsZero() && (recheck.IsZero() || r.recheck.Before(recheck)) {
+			recheck = r.recheck
 		}
 	}
 	if len(blames) == 0 {
 		return c, health.Blame{Status: health.Status{Level: health.Healthy}}, recheck
 	}
 	return c, health.Aggregate(blames), recheck
+}
+
+// due lists the objects whose health time alone may have changed by now.
+func (s *objectSet) due(now time.Time) []object.ID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []object.ID
+	for id, r := range s.records {
+		if !r.recheck.IsZero() && !now.Before(r.recheck) {
+			out = append(out, id)
+		}
+	}
+	return out
 }

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -28,9 +30,13 @@ func (e *Engine) owner(a *app) object.Owner {
 
 // prepare gives the objects of a bundle in the form in which they are sent.
 func (e *Engine) prepare(a *app, spec App, conn *cluster.Cluster, entries []bundle.Entry, attempt string) ([]plan.Desired, []string, error) {
-	return plan.Prepare(entries, plan.PrepareOptions{
+	return plan.Prepare(entries, e.prepareOptions(a, spec, conn, attempt))
+}
+
+func (e *Engine) prepareOptions(a *app, spec App, conn *cluster.Cluster, attempt string) plan.PrepareOptions {
+	return plan.PrepareOptions{
 		Owner: e.owner(a), Namespace: spec.Namespace, Policy: spec.Policy, Attempt: attempt, Scope: conn.Scope,
-	})
+	}
 }
 
 // plan holds the bundle against what is live. errPending: another App of the same revision must be rendered first.
@@ -44,6 +50,9 @@ func (e *Engine) plan(ctx context.Context, a *app, spec App, conn *cluster.Clust
 		return planned{}, err
 	}
 	a.target.claim(a.key, desired)
+	if err := a.leaveFields(spec, desired); err != nil {
+		return planned{}, err
+	}
 	live, moving, err := e.live(ctx, a, conn, desired)
 	if err != nil {
 		return planned{}, err
@@ -57,18 +66,59 @@ func (e *Engine) plan(ctx context.Context, a *app, spec App, conn *cluster.Clust
 		in.Only = req.Only
 		in.Policy.ApplyUnchanged = in.Policy.ApplyUnchanged || req.All
 	}
-	if at := a.mem.Attempt; at != nil && at.Outcome == "" && at.Bundle == c.want.Bundle {
-		in.HooksDone = map[string]bool{}
-		for key, state := range at.Hooks {
-			in.HooksDone[key] = state == outcomeOK
-		}
+	if req == nil {
+		in.HooksDone = a.hooksDone(c)
 	}
 	out := planned{plan: plan.Compute(in), in: in, desired: make(map[object.ID]plan.Desired, len(desired))}
 	out.plan.Warnings = append(warnings, out.plan.Warnings...)
+	a.noteKept(out.plan, in.HoldPrune)
 	for _, d := range desired {
 		out.desired[d.ID] = d
 	}
 	return out, nil
+}
+
+// hooksDone are the hooks that ended well in the attempt that is about to go on, or that applied this very bundle.
+func (a *app) hooksDone(c choice) map[string]bool {
+	at := a.mem.Attempt
+	if at == nil || (at.Outcome != "" && at.Outcome != outcomeOK) || at.Bundle != c.want.Bundle || at.Mode != c.mode {
+		return nil
+	}
+	done := map[string]bool{}
+	for key, state := range at.Hooks {
+		if state == outcomeOK {
+			done[key] = true
+		}
+	}
+	return done
+}
+
+// leaveFields takes the objects' own wishes (plumb.cd/ignore-fields) into what counts as drift.
+func (a *app) leaveFields(spec App, desired []plan.Desired) error {
+	next := map[object.ID][]string{}
+	for _, d := range desired {
+		if len(d.Options.IgnoreFields) > 0 {
+			next[d.ID] = d.Options.IgnoreFields
+		}
+	}
+	if maps.EqualFunc(next, a.left, slices.Equal) {
+		return nil
+	}
+	a.left, a.yieldsSeen = next, -1
+	return a.compile(spec)
+}
+
+// noteKept remembers what is no longer in Git and stays: for people, and to prune it once nothing holds that up.
+func (a *app) noteKept(p plan.Plan, hold string) {
+	a.kept, a.pruneHeld = nil, false
+	for _, k := range p.Kept {
+		switch {
+		case hold != "" && k.Why == hold:
+			a.pruneHeld = true
+		case !k.Extraneous:
+			a.kept = append(a.kept, k.ID.String()+" is no longer in Git and stays: "+k.Why)
+		}
+	}
 }
 
 // preparer takes the fields that are left to others out of what is sent: by the App's rules, or after a fight. An ignored

@@ -88,7 +88,7 @@ func (e *Engine) beginRemoval(ctx context.Context, a *app, spec App, conn *clust
 	pl := planned{
 		plan: plan.Compute(plan.Input{
 			Mode: plan.Delete, App: e.owner(a), Bundle: c.want.Bundle, Desired: desired, Live: live, Policy: spec.Policy,
-			Orphan: spec.Orphan, RunHooks: true,
+			Orphan: spec.Orphan, RunHooks: true, HooksDone: a.hooksDone(c),
 		}),
 		desired: map[object.ID]plan.Desired{},
 	}

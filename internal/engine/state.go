@@ -18,6 +18,7 @@ type facts struct {
 	worst  health.Blame
 	file   string // of the worst object
 	notes  []string
+	kept   []string
 	now    time.Time
 }
 
@@ -25,7 +26,7 @@ type facts struct {
 func (e *Engine) publish(a *app, spec App, o outcome) time.Time {
 	set := a.target.set(a.key)
 	counts, worst, recheck := set.tally()
-	f := facts{spec: spec, memory: a.mem.clone(), counts: counts, worst: worst, notes: a.notes, now: e.o.Now()}
+	f := facts{spec: spec, memory: a.mem.clone(), counts: counts, worst: worst, notes: a.notes, kept: a.kept, now: e.o.Now()}
 	next := summarize(f, o)
 	if b := next.Blocking; b != nil && b.File == "" {
 		b.File = e.fileOf(a, *b)
@@ -49,9 +50,7 @@ func (e *Engine) publish(a *app, spec App, o outcome) time.Time {
 			e.kickKeys(waiting)
 		}
 	}
-	if recheck > 0 {
-		o.wakeBy(f.now.Add(recheck))
-	}
+	o.wakeBy(recheck)
 	return o.wake
 }
 
@@ -64,7 +63,7 @@ func sameSnapshot(a, b Snapshot) bool {
 func summarize(f facts, o outcome) Snapshot {
 	s := Snapshot{
 		Key: f.spec.Key, Generation: f.spec.Generation, Health: f.worst, Desired: o.desired, Counts: f.counts,
-		Progress: o.progress, Plan: o.plan, Warnings: warnings(o.warnings, f.notes), Memory: f.memory,
+		Progress: o.progress, Plan: o.plan, Warnings: warnings(o.warnings, f.notes, f.kept), Memory: f.memory,
 		Deleted: o.deleted, Left: o.left, InSync: syncFact(f, o), Blocking: o.blocking,
 	}
 	s.State, s.Reason, s.Message, s.Next = verdict(f, o)

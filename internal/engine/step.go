@@ -186,6 +186,7 @@ func (e *Engine) converge(ctx context.Context, a *app, spec App, conn *cluster.C
 		o.pending = "waiting for the first lists of what runs on the cluster"
 		return
 	}
+	e.recheck(ctx, a, conn)
 	if a.run != nil {
 		e.interrupt(ctx, a, spec, c)
 	}
@@ -198,6 +199,23 @@ func (e *Engine) converge(ctx context.Context, a *app, spec App, conn *cluster.C
 	if a.run == nil && a.mem.Applied != nil && a.mem.Applied.Bundle == c.want.Bundle {
 		o.current = o.err == nil
 		e.heal(ctx, a, spec, conn, c.want, o)
+	}
+}
+
+// recheck looks again at the objects whose health time alone may have changed: a deadline that nobody reports.
+func (e *Engine) recheck(ctx context.Context, a *app, conn *cluster.Cluster) {
+	set := a.target.set(a.key)
+	for _, id := range set.due(e.o.Now()) {
+		r, ok := set.get(id)
+		if !ok {
+			continue
+		}
+		live, err := conn.Get(ctx, r.kind, id)
+		if err != nil { // the watch tells of what is gone; the next look is in a minute
+			set.update(id, func(r *record) { r.recheck = e.o.Now().Add(time.Minute) })
+			continue
+		}
+		set.observed(a.target.observe(a, id, live))
 	}
 }
 
