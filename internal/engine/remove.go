@@ -32,6 +32,9 @@ func (e *Engine) remove(ctx context.Context, a *app, spec App) outcome {
 		return e.removalBlocked(a, spec, fault.Of(err))
 	}
 	if pending := a.target.watch(conn, e.usedKinds(a, conn)); len(pending) > 0 {
+		if err := a.target.refusal(pending); err != nil {
+			return e.removalBlocked(a, spec, fault.Of(err))
+		}
 		o.pending = "waiting for the first lists of what runs on the cluster"
 		return o
 	}

@@ -183,6 +183,10 @@ func (e *Engine) converge(ctx context.Context, a *app, spec App, conn *cluster.C
 		return
 	}
 	if pending := a.target.watch(conn, kinds); len(pending) > 0 {
+		if err := a.target.refusal(pending); err != nil {
+			e.addFault(a, o, err)
+			return
+		}
 		o.pending = "waiting for the first lists of what runs on the cluster"
 		return
 	}

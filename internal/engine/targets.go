@@ -39,6 +39,7 @@ type target struct {
 	saved   map[string][]byte // fingerprints from the state store
 	kick    chan struct{}
 	plain   *eyes // for objects of Apps that are not known yet
+	refused map[schema.GroupVersionKind]error // kinds that the credentials may not watch
 	follows map[object.ID]*followed
 	unsaved map[string][]byte // fingerprints on their way to the state store
 }
@@ -138,7 +139,7 @@ func (t *target) disconnect(err error) {
 		t.e.wg.Go(conn.Close) // it waits for its watches, which may be telling us something
 	}
 	t.conn, t.stop, t.err, t.since = nil, nil, err, t.e.o.Now()
-	t.watched = map[schema.GroupVersionKind]bool{}
+	t.watched, t.refused = map[schema.GroupVersionKind]bool{}, nil
 }
 
 // startTarget starts the goroutine that keeps the connection. e.mu is held.
@@ -269,10 +270,28 @@ func (t *target) watch(conn *cluster.Cluster, kinds []schema.GroupVersionKind) (
 	return pending
 }
 
+// refusal says why the first list of a kind will not come: the credentials may not have it.
+func (t *target) refusal(pending []schema.GroupVersionKind) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, k := range pending {
+		if err := t.refused[k]; err != nil {
+			f := fault.Of(err)
+			return &fault.Error{
+				Class: fault.Blocked, Reason: f.Reason, Where: k.Kind, Err: err,
+				Message: "the credentials of cluster " + t.name + " may not watch " + k.Kind + ": " + f.Message,
+				Next:    "give them get, list, watch, create, patch and delete on it, or take it out of the App",
+			}
+		}
+	}
+	return nil
+}
+
 // Synced is told by the watch when the first list of a kind was delivered.
 func (t *target) Synced(k schema.GroupVersionKind) {
 	t.mu.Lock()
 	t.watched[k] = true
+	delete(t.refused, k)
 	lost := t.err != nil
 	t.err = nil
 	t.mu.Unlock()
@@ -289,7 +308,13 @@ func (t *target) Lost(k schema.GroupVersionKind, err error) {
 	}
 	t.mu.Lock()
 	delete(t.watched, k)
-	fresh := !sameError(t.err, err)
+	fresh := !sameError(t.err, err) && !sameError(t.refused[k], err)
+	if fault.Is(err, fault.Forbidden) || fault.Is(err, fault.AuthenticationFailed) {
+		if t.refused == nil {
+			t.refused = map[schema.GroupVersionKind]error{}
+		}
+		t.refused[k] = err
+	}
 	if fault.Is(err, fault.ClusterUnreachable) {
 		t.err = err
 		t.since = t.e.o.Now()
