@@ -148,6 +148,7 @@ func (s *objectSet) applied(id object.ID, o observation, digest object.Digest) {
 		s.records[id] = r
 	}
 	r.want, r.applied, r.byWant = o.live, digest, o.byWant
+	r.told = drift.Hash{} // whatever comes after this is news
 	delete(s.gone, id)
 	delete(s.suspect, id)
 	if o.live.Version < r.live.Version {

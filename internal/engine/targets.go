@@ -38,7 +38,7 @@ type target struct {
 	claimed map[Key][]object.ID
 	saved   map[string][]byte // fingerprints from the state store
 	kick    chan struct{}
-	plain   *eyes // for objects of Apps that are not known yet
+	plain   *eyes                             // for objects of Apps that are not known yet
 	refused map[schema.GroupVersionKind]error // kinds that the credentials may not watch
 	follows map[object.ID]*followed
 	unsaved map[string][]byte // fingerprints on their way to the state store
