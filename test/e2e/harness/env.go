@@ -224,6 +224,15 @@ func (e *Env) JSONPatch(apiVersion, kind, name, manager, patch string) {
 	}
 }
 
+// Scale sets the replicas of a Deployment through its scale subresource, under the name of a field manager.
+func (e *Env) Scale(name string, replicas int, manager string) {
+	e.t.Helper()
+	patch := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas))
+	if err := e.hub.SubResource("scale").Patch(e.t.Context(), e.ref("apps/v1", "Deployment", name), patch, client.FieldOwner(manager)); err != nil {
+		e.t.Fatalf("scaling %s: %v", name, err)
+	}
+}
+
 // Delete deletes an object, as a person would.
 func (e *Env) Delete(apiVersion, kind, name string) {
 	e.t.Helper()
