@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"plumb.cd/plumb/demo/up"
 )
 
 // limit is how long the scenes may take together; a machine that is busy takes longer than the few seconds they need.
@@ -56,14 +58,14 @@ func run(ctx context.Context, o options) (err error) {
 		dir:   dir,
 	}
 	began := time.Now()
-	if d.plumb, err = startPlumb(ctx, o.plumb, filepath.Join(dir, "plumb"), o.listen); err != nil {
+	if d.plumb, err = up.Start(ctx, up.Options{Binary: o.plumb, Dir: filepath.Join(dir, "plumb"), Listen: o.listen}); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.plumb.stop()) }()
+	defer func() { err = errors.Join(err, d.plumb.Stop()) }()
 	limited, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the demo was not done within %s", limit))
 	defer cancel()
 	if err := d.play(limited, time.Since(began)); err != nil {
-		return fmt.Errorf("%w%s", err, d.plumb.lastWords())
+		return fmt.Errorf("%w%s", err, d.plumb.LastWords())
 	}
 	if d.stage.failed > 0 {
 		return fmt.Errorf("%d of %d facts are not as they should be", d.stage.failed, d.stage.facts)
@@ -77,8 +79,8 @@ func run(ctx context.Context, o options) (err error) {
 	case <-ctx.Done():
 		d.stage.say("Stopping.")
 		return nil
-	case <-d.plumb.done:
-		return errors.New("plumb up ended" + d.plumb.lastWords())
+	case <-d.plumb.Done:
+		return errors.New("plumb up ended" + d.plumb.LastWords())
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"plumb.cd/plumb/demo/up"
 )
 
 // files are the sample repository, and what is applied by hand to begin with.
@@ -67,8 +69,8 @@ func (s *shop) git(ctx context.Context, args ...string) (string, error) {
 }
 
 // announce makes every push tell Plumb, as a forge does by its webhook.
-func (s *shop) announce(p *installation) error {
-	hook := fmt.Sprintf("#!/bin/sh\nPLUMB_CONFIG_DIR='%s' '%s' refresh -q environments >/dev/null 2>&1 || true\n", p.config, p.binary)
+func (s *shop) announce(p *up.Plumb) error {
+	hook := fmt.Sprintf("#!/bin/sh\nPLUMB_CONFIG_DIR='%s' '%s' refresh -q environments >/dev/null 2>&1 || true\n", p.Config, p.Binary)
 	return os.WriteFile(filepath.Join(s.remote, "hooks", "post-receive"), []byte(hook), 0o755)
 }
 

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"plumb.cd/plumb/demo/up"
 )
 
 // appsIn is the namespace of the sample's Apps.
@@ -22,7 +24,7 @@ const (
 // demo is the cast.
 type demo struct {
 	stage   *stage
-	plumb   *installation
+	plumb   *up.Plumb
 	shop    *shop
 	witness *witness
 	dir     string
@@ -32,9 +34,9 @@ type demo struct {
 func (d *demo) play(ctx context.Context, took time.Duration) error {
 	d.stage.title("Plumb, from a commit to a healthy cluster")
 	d.stage.say("A Kubernetes control plane with three simulated nodes, and Plumb on it, were ready after %.1f s:\n\n"+
-		"  Plumb's API     %s\n  kubeconfig      %s", took.Seconds(), d.plumb.api, d.plumb.kubeconfig)
+		"  Plumb's API     %s\n  kubeconfig      %s", took.Seconds(), d.plumb.API, d.plumb.Kubeconfig)
 	var err error
-	if d.witness, err = newWitness(d.plumb.kubeconfig); err != nil {
+	if d.witness, err = newWitness(d.plumb.Kubeconfig); err != nil {
 		return err
 	}
 	if d.shop, err = newShop(ctx, d.dir); err != nil {
@@ -53,7 +55,7 @@ func (d *demo) play(ctx context.Context, took time.Duration) error {
 
 // show runs plumb and shows the command with its output. It gives the exit code.
 func (d *demo) show(ctx context.Context, args ...string) (code int, err error) {
-	output, code, err := d.plumb.run(ctx, args...)
+	output, code, err := d.plumb.Run(ctx, args...)
 	d.stage.command("plumb "+strings.Join(args, " "), output)
 	return code, err
 }
@@ -69,7 +71,7 @@ func (d *demo) synced(ctx context.Context) error {
 		return err
 	}
 	began := time.Now()
-	output, _, err := d.plumb.run(ctx, "--kubeconfig", d.plumb.kubeconfig, "apply", "-q", file)
+	output, _, err := d.plumb.Run(ctx, "--kubeconfig", d.plumb.Kubeconfig, "apply", "-q", file)
 	d.stage.command("plumb apply bootstrap.yaml", output)
 	if err != nil {
 		return err
@@ -194,7 +196,7 @@ func (d *demo) edited(ctx context.Context) error {
 
 // recorded looks for a drift by manager, and for its undoing, in what the API says of an App.
 func (d *demo) recorded(ctx context.Context, name, manager string) error {
-	raw, _, err := d.plumb.run(ctx, "drift", name, "-o", "json")
+	raw, _, err := d.plumb.Run(ctx, "drift", name, "-o", "json")
 	if err != nil {
 		return err
 	}
@@ -262,7 +264,7 @@ func (d *demo) badCommit(ctx context.Context) error {
 // untilBlamed waits until Plumb can name the Pod that cannot pull its image.
 func (d *demo) untilBlamed(ctx context.Context) error {
 	return until(ctx, soon, func(ctx context.Context) (bool, error) {
-		output, _, err := d.plumb.run(ctx, "why", "deploy/staging/api")
+		output, _, err := d.plumb.Run(ctx, "why", "deploy/staging/api")
 		return strings.Contains(output, "ErrImagePull") || strings.Contains(output, "ImagePullBackOff"), err
 	})
 }
@@ -273,7 +275,7 @@ func (d *demo) yours() {
 	d.stage.say("Everything stays up until ^C; Plumb's API is at %s. In another terminal:\n\n"+
 		"  export PATH=%s:$PATH PLUMB_CONFIG_DIR=%s KUBECONFIG=%s\n  plumb status\n  plumb tree web-prod\n\n"+
 		"Commit and push in %s, and watch with plumb wait.",
-		d.plumb.api, filepath.Dir(d.plumb.binary), d.plumb.config, d.plumb.kubeconfig, d.shop.clone)
+		d.plumb.API, filepath.Dir(d.plumb.Binary), d.plumb.Config, d.plumb.Kubeconfig, d.shop.clone)
 }
 
 func join(errs ...error) error {

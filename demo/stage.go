@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -53,6 +55,9 @@ func (s *stage) diff(file, before, after string) {
 
 // fact tells whether a claim holds; a nil error says that it does.
 func (s *stage) fact(claim string, err error) {
+	if errors.Is(err, context.Canceled) {
+		return // somebody interrupts: it proves nothing
+	}
 	s.facts++
 	if err == nil {
 		fmt.Fprintf(s.out, "\n  %s %s\n", s.paint("32", "✔"), claim)

@@ -1,8 +1,11 @@
-package main
+// Package up runs plumb up as a child process, and the command line against it: what the demo and the programs below test
+// stand on.
+package up
 
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,15 +19,23 @@ import (
 	"time"
 )
 
-// installation is a running plumb up, and the command line that speaks to it.
-type installation struct {
-	binary     string // absolute
-	config     string // directory of the sign-in: the spectator's own is left alone
-	api        string
-	kubeconfig string
+// Options say what to start. Binary and Dir are required.
+type Options struct {
+	Binary       string // plumb
+	ControlPlane string // plumb-controlplane; empty: beside Binary
+	Dir          string // state; an absolute path
+	Listen       string // address of the API; empty: a free port on loopback
+}
+
+// Plumb is a running plumb up, and the command line that speaks to it.
+type Plumb struct {
+	Binary     string // absolute
+	Config     string // directory of the sign-in: the caller's own is left alone
+	API        string
+	Kubeconfig string        // of an administrator
+	Done       chan struct{} // closed when the process has ended
 	process    *os.Process
-	done       chan struct{} // closed when the process has ended
-	exit       error         // of the process, once done is closed
+	exit       error // of the process, once Done is closed
 	stderr     lockedBuffer
 }
 
@@ -33,17 +44,21 @@ const (
 	stopWithin  = 40 * time.Second
 )
 
-// startPlumb starts plumb up on dir and waits until it is ready.
-func startPlumb(ctx context.Context, binary, dir, listen string) (*installation, error) {
-	binary, err := filepath.Abs(binary)
+// Start starts plumb up and waits until it is ready.
+func Start(ctx context.Context, o Options) (*Plumb, error) {
+	binary, err := filepath.Abs(o.Binary)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := os.Stat(binary); err != nil {
 		return nil, fmt.Errorf("%w (make build makes it)", err)
 	}
-	p := &installation{binary: binary, config: filepath.Join(dir, "sign-in"), done: make(chan struct{})}
-	cmd := exec.Command(binary, "up", "--dir", dir, "--listen", listen)
+	args := []string{"up", "--dir", o.Dir, "--listen", cmp.Or(o.Listen, "127.0.0.1:0")}
+	if o.ControlPlane != "" {
+		args = append(args, "--controlplane", o.ControlPlane)
+	}
+	p := &Plumb{Binary: binary, Config: filepath.Join(o.Dir, "sign-in"), Done: make(chan struct{})}
+	cmd := exec.Command(binary, args...)
 	cmd.Env = p.env()
 	cmd.Stderr = &p.stderr
 	out, in, err := os.Pipe()
@@ -58,13 +73,13 @@ func startPlumb(ctx context.Context, binary, dir, listen string) (*installation,
 	p.process = cmd.Process
 	go func() {
 		p.exit = cmd.Wait()
-		close(p.done)
+		close(p.Done)
 	}()
 	ready := make(chan map[string]string, 1)
 	go func() { ready <- readyLine(out) }()
 	select {
 	case fields := <-ready:
-		if p.api, p.kubeconfig = fields["api"], fields["kubeconfig"]; p.api != "" {
+		if p.API, p.Kubeconfig = fields["api"], fields["kubeconfig"]; p.API != "" {
 			return p, nil
 		}
 		err = errors.New("plumb up did not start")
@@ -73,7 +88,7 @@ func startPlumb(ctx context.Context, binary, dir, listen string) (*installation,
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 	}
-	return nil, errors.Join(err, p.stop(), errors.New(p.lastWords()))
+	return nil, errors.Join(err, p.Stop(), errors.New(p.LastWords()))
 }
 
 // readyLine gives the fields of "READY key=value key=value"; none when the stream ends without it.
@@ -93,11 +108,11 @@ func readyLine(r io.Reader) map[string]string {
 	return fields
 }
 
-// stop ends plumb up, and with it the control plane. It may be called when it has ended already.
-func (p *installation) stop() error {
+// Stop ends plumb up, and with it the control plane. It may be called when it has ended already.
+func (p *Plumb) Stop() error {
 	_ = p.process.Signal(syscall.SIGTERM) // it may have ended by itself
 	select {
-	case <-p.done:
+	case <-p.Done:
 	case <-time.After(stopWithin):
 		return errors.Join(fmt.Errorf("plumb up did not end within %s", stopWithin), p.process.Kill())
 	}
@@ -108,20 +123,20 @@ func (p *installation) stop() error {
 	return p.exit
 }
 
-// lastWords are the newest lines of what plumb up said of itself, on lines of their own.
-func (p *installation) lastWords() string {
+// LastWords are the newest lines of what plumb up said of itself, on lines of their own.
+func (p *Plumb) LastWords() string {
 	lines := strings.Split(strings.TrimSpace(p.stderr.String()), "\n")
 	return "\n\nplumb up said last:\n  " + strings.Join(lines[max(0, len(lines)-8):], "\n  ")
 }
 
 // env is our environment with the sign-in and the kubeconfig of this installation.
-func (p *installation) env() []string {
-	return append(os.Environ(), "PLUMB_CONFIG_DIR="+p.config, "PLUMB_SERVER=", "PLUMB_TOKEN=", "KUBECONFIG="+p.kubeconfig, "NO_COLOR=1")
+func (p *Plumb) env() []string {
+	return append(os.Environ(), "PLUMB_CONFIG_DIR="+p.Config, "PLUMB_SERVER=", "PLUMB_TOKEN=", "KUBECONFIG="+p.Kubeconfig, "NO_COLOR=1")
 }
 
-// run runs plumb with args and gives all that it printed, and its exit code.
-func (p *installation) run(ctx context.Context, args ...string) (output string, code int, err error) {
-	cmd := exec.CommandContext(ctx, p.binary, args...)
+// Run runs plumb with args and gives all that it printed, and its exit code.
+func (p *Plumb) Run(ctx context.Context, args ...string) (output string, code int, err error) {
+	cmd := exec.CommandContext(ctx, p.Binary, args...)
 	cmd.Env = p.env()
 	raw, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
