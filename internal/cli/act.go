@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"plumb.cd/plumb/internal/engine"
+	"plumb.cd/plumb/internal/fault"
 	"plumb.cd/plumb/internal/object"
 	"plumb.cd/plumb/internal/server"
 )
@@ -171,7 +172,11 @@ func settledOrFailed(v server.AppView) (bool, error) {
 	case engine.StatePaused:
 		return true, exitError{code: exitRefused, message: v.Namespace + "/" + v.Name + " is paused: " + plain(v.Message), next: v.Next}
 	case engine.StateWaiting:
-		return true, exitError{code: exitRefused, message: v.Namespace + "/" + v.Name + " waits: " + plain(v.Message), next: v.Next}
+		code := exitRefused
+		if v.Reason == string(fault.PlanStale) {
+			code = exitConflict
+		}
+		return true, exitError{code: code, message: v.Namespace + "/" + v.Name + " waits: " + plain(v.Message), next: v.Next}
 	case engine.StateFailed:
 		return true, exitError{code: exitNo, message: v.Namespace + "/" + v.Name + " failed: " + plain(v.Message), next: v.Next}
 	}
@@ -188,13 +193,24 @@ func (e *env) waitFor(ctx context.Context, c *client, a server.AppView, done fun
 		p.show(v)
 		return done(v)
 	})
+	return late(cause(ctx, err), last)
+}
+
+// late makes a timeout say where the App stood, and which object held it up.
+func late(err error, last server.AppView) error {
 	var x exitError
-	if asExit(err, &x) && x.code == exitTimeout {
-		x.message = fmt.Sprintf("%s: %s/%s is %s: %s", x.message, last.Namespace, last.Name, last.State, plain(last.Message))
-		x.next = last.Next
-		return x
+	if !asExit(err, &x) || x.code != exitTimeout || last.State == "" {
+		return err
 	}
-	return err
+	x.message = fmt.Sprintf("%s: %s/%s is %s: %s", x.message, last.Namespace, last.Name, last.State, last.Message)
+	if b := last.Blocking; b != nil && b.Object.Kind != "" && !strings.Contains(x.message, b.Object.String()) {
+		x.message += "; " + b.Object.String() + ": " + b.Message
+	}
+	if b := last.Blocking; b != nil && b.File != "" {
+		x.message += " (" + b.File + ")"
+	}
+	x.next = last.Next
+	return x
 }
 
 func (e *env) rollback() *cobra.Command {
@@ -255,7 +271,7 @@ func (e *env) rollbackInGit(ctx context.Context, c *client, a server.AppView, re
 	if err := c.do(ctx, http.MethodPost, appPath(keyOf(a), "revert"), asked, &out); err != nil {
 		return err
 	}
-	e.say("restore %d files of %s/%s on %s as they were at %s:", len(out.Files), a.Namespace, a.Name, out.Branch, shortSHA(out.To))
+	e.say("restore %s of %s/%s on %s as they were at %s:", counted(len(out.Files), "file"), a.Namespace, a.Name, out.Branch, shortSHA(out.To))
 	for _, f := range out.Files {
 		note := ""
 		if f.Deleted {

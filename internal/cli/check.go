@@ -94,9 +94,13 @@ func (e *env) runCheck(ctx context.Context, spec engine.App, plane, crds string)
 		return Checked{}, err
 	}
 	defer done()
-	out := Checked{Apps: []CheckedApp{e.checkOne(ctx, b, spec, try)}}
-	for _, child := range childApps(rendered, spec.Sources[0].Dir) {
-		out.Apps = append(out.Apps, e.checkOne(ctx, b, child, try))
+	var out Checked
+	for _, one := range append([]engine.App{spec}, childApps(rendered, spec.Sources[0].Dir)...) {
+		checked, err := e.checkOne(ctx, b, one, try)
+		if err != nil {
+			return Checked{}, err
+		}
+		out.Apps = append(out.Apps, checked)
 	}
 	return out, nil
 }
@@ -161,32 +165,52 @@ func (e *env) applyCRDs(ctx context.Context, b *bench, dir string) error {
 	return b.until(ctx, spec.Key, func(s engine.Snapshot) (bool, error) { return settledOrFailed(viewOf(s)) })
 }
 
-func (e *env) checkOne(ctx context.Context, b *bench, spec engine.App, try tryFunc) CheckedApp {
+// checkOne tries one App. The error says that it could not be tried.
+func (e *env) checkOne(ctx context.Context, b *bench, spec engine.App, try tryFunc) (CheckedApp, error) {
 	out := CheckedApp{Name: spec.Key.Name, Path: spec.Sources[0].Render.Path}
 	spec.Mode, spec.Cluster = engine.Manual, ""
 	b.SetApp(spec)
-	if err := b.until(ctx, spec.Key, known); err != nil {
-		out.Problems = problemsOf(err)
-		return out
+	err := b.until(ctx, spec.Key, known)
+	var p engine.Preview
+	if err == nil {
+		p, err = patiently(ctx, func() (engine.Preview, error) { return try(ctx, spec.Key) })
 	}
-	p, err := try(ctx, spec.Key)
+	if fault.Is(err, fault.ClusterUnreachable) || ctx.Err() != nil {
+		return out, err
+	}
 	if err != nil {
 		out.Problems = problemsOf(err)
-		return out
+		return out, nil
 	}
 	for _, g := range p.Plan.Groups {
 		out.Objects += len(g.Steps)
 	}
 	out.Objects += p.Plan.Unchanged
 	for id, msg := range p.Errors {
-		out.Problems = append(out.Problems, Problem{Where: p.Files[id], Object: id, Message: msg})
+		out.Problems = append(out.Problems, Problem{Where: p.Files[id], Object: id, Message: strings.TrimPrefix(msg, id+": ")})
 	}
 	slices.SortFunc(out.Problems, func(x, y Problem) int { return strings.Compare(x.Object, y.Object) })
 	for _, r := range p.Plan.Refused {
 		out.Problems = append(out.Problems, Problem{Object: r.ID.String(), Reason: string(r.Reason), Message: r.Message, Next: r.Next})
 	}
 	out.Warnings = p.Plan.Warnings
-	return out
+	return out, nil
+}
+
+// patiently tries again while the API server is busy with a definition that it was just given.
+func patiently(ctx context.Context, try func() (engine.Preview, error)) (engine.Preview, error) {
+	const attempts, pause = 20, 250 * time.Millisecond
+	for i := 1; ; i++ {
+		p, err := try()
+		if err == nil || i == attempts || fault.Of(err).Class != fault.Transient {
+			return p, err
+		}
+		select {
+		case <-ctx.Done():
+			return p, context.Cause(ctx)
+		case <-time.After(pause):
+		}
+	}
 }
 
 // problemsOf lists everything that an error holds.
@@ -232,12 +256,18 @@ func (e *env) drawChecked(c Checked) error {
 		if len(a.Problems) > 0 {
 			sign = e.glyph("Failed")
 		}
-		if err := e.line(fmt.Sprintf("%s %s  %s  %d objects", sign, a.Name, a.Path, a.Objects)); err != nil {
+		if err := e.line(fmt.Sprintf("%s %s  %s  %s", sign, a.Name, a.Path, counted(a.Objects, "object"))); err != nil {
 			return err
 		}
 		for _, p := range a.Problems {
 			bad++
-			if err := e.line(strings.TrimRight(fmt.Sprintf("    %s  %s  %s", p.Where, p.Object, plain(p.Message)), " ")); err != nil {
+			var parts []string
+			for _, part := range []string{p.Where, p.Object, plain(p.Message)} {
+				if part != "" {
+					parts = append(parts, part)
+				}
+			}
+			if err := e.line("    " + strings.Join(parts, "  ")); err != nil {
 				return err
 			}
 			if p.Next != "" {
@@ -253,5 +283,5 @@ func (e *env) drawChecked(c Checked) error {
 	if bad == 0 {
 		return e.line("all would apply")
 	}
-	return e.line(fmt.Sprintf("%d problems", bad))
+	return e.line(counted(bad, "problem"))
 }

@@ -79,7 +79,7 @@ func New(s Streams, d Deps) *cobra.Command {
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misuse{usageError{err}, cmd.CommandPath()} })
 	f := root.PersistentFlags()
 	f.StringVar(&e.server, "server", "", "address of the Plumb API (default: the one signed in to, else a port-forward through the kubeconfig)")
 	f.StringVar(&e.kubeconfig, "kubeconfig", "", "path of the kubeconfig (default: $KUBECONFIG, ~/.kube/config)")
@@ -100,6 +100,7 @@ func New(s Streams, d Deps) *cobra.Command {
 	add(root, "act", e.sync(), e.refresh(), e.cancel(), e.wait(), e.hold(), e.suspend(), e.resume(), e.adopt(), e.rollback())
 	add(root, "local", e.render(), e.check(), e.diff(), e.plan(), e.apply())
 	root.AddCommand(e.version(), e.renderWorker())
+	nameMisuse(root)
 	return root
 }
 

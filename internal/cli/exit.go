@@ -42,6 +42,37 @@ func (e exitError) Unwrap() error { return e.err }
 // usageError is a wrong command line.
 type usageError struct{ error }
 
+// misuse is a usageError of a command.
+type misuse struct {
+	usageError
+	command string // "plumb status"
+}
+
+// naming makes a command's usage errors say which command it was.
+func naming(cmd *cobra.Command, err error) error {
+	var usage usageError
+	if errors.As(err, &usage) {
+		return misuse{usage, cmd.CommandPath()}
+	}
+	return err
+}
+
+// nameMisuse does so for every command below root.
+func nameMisuse(root *cobra.Command) {
+	for _, cmd := range root.Commands() {
+		nameMisuse(cmd)
+		if args := cmd.Args; args != nil {
+			cmd.Args = func(cmd *cobra.Command, given []string) error { return naming(cmd, args(cmd, given)) }
+		}
+		if run := cmd.RunE; run != nil {
+			cmd.RunE = func(cmd *cobra.Command, args []string) error { return naming(cmd, run(cmd, args)) }
+		}
+		if before := cmd.PreRunE; before != nil {
+			cmd.PreRunE = func(cmd *cobra.Command, args []string) error { return naming(cmd, before(cmd, args)) }
+		}
+	}
+}
+
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return usageError{fmt.Errorf("%s takes no argument, got %q", cmd.CommandPath(), args[0])}
@@ -78,28 +109,31 @@ func Exit(ctx context.Context, w io.Writer, err error, verbose bool) int {
 	if errors.Is(err, context.Canceled) {
 		return 130
 	}
-	var usage usageError
-	if errors.As(err, &usage) || strings.HasPrefix(err.Error(), "unknown command") {
-		fmt.Fprintf(w, "plumb: %s\nrun `plumb --help` for the commands\n", err)
-		return exitUsage
-	}
 	code, where, message, next := describe(err)
 	if message != "" {
-		fmt.Fprintf(w, "plumb: %s\n", message)
+		fmt.Fprintf(w, "plumb: %s\n", plain(strings.TrimSpace(message)))
 	}
 	if where != "" && !strings.Contains(message, where) {
-		fmt.Fprintf(w, "  at    %s\n", where)
+		fmt.Fprintf(w, "  at    %s\n", plain(where))
 	}
 	if next != "" {
-		fmt.Fprintf(w, "  next  %s\n", next)
+		fmt.Fprintf(w, "  next  %s\n", plain(next))
 	}
 	if verbose {
-		fmt.Fprintf(w, "  chain %v\n", err)
+		fmt.Fprintf(w, "  chain %s\n", plain(err.Error()))
 	}
 	return code
 }
 
 func describe(err error) (code int, where, message, next string) {
+	var m misuse
+	if errors.As(err, &m) {
+		return exitUsage, "", m.Error(), m.command + " --help"
+	}
+	var usage usageError
+	if errors.As(err, &usage) || strings.HasPrefix(err.Error(), "unknown command") {
+		return exitUsage, "", err.Error(), "plumb --help"
+	}
 	var x exitError
 	if errors.As(err, &x) {
 		return x.code, "", x.message, x.next

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,10 +19,12 @@ import (
 	"plumb.cd/plumb/internal/cluster"
 	"plumb.cd/plumb/internal/convert"
 	"plumb.cd/plumb/internal/engine"
+	"plumb.cd/plumb/internal/fault"
 	"plumb.cd/plumb/internal/git"
 	"plumb.cd/plumb/internal/plan"
 	"plumb.cd/plumb/internal/render"
 	"plumb.cd/plumb/internal/render/worker"
+	"plumb.cd/plumb/internal/server"
 )
 
 // localFlags say how a directory is rendered, where no App does.
@@ -53,8 +56,13 @@ func (l *localFlags) add(cmd *cobra.Command) {
 // localKey is the namespace that Apps of one-shot runs have, so that they never meet those of a daemon.
 const localKey = "local"
 
+var renderers = []render.Kind{render.Plain, render.Kustomize, render.Helm, render.Jsonnet, render.CUE}
+
 // appOf makes the App that a path stands for.
 func (l *localFlags) appOf(path string) (engine.App, error) {
+	if k := render.Kind(l.renderer); k != "" && !slices.Contains(renderers, k) {
+		return engine.App{}, usageError{fmt.Errorf("--renderer %s: want Plain, Kustomize, Helm, Jsonnet or CUE", l.renderer)}
+	}
 	root, sub, err := splitTree(path, l.root)
 	if err != nil {
 		return engine.App{}, err
@@ -265,6 +273,9 @@ func (e *env) render() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, cancel := e.withTimeout(cmd.Context(), 5*time.Minute)
 			defer cancel()
+			if output != "yaml" && output != "json" {
+				return usageError{fmt.Errorf("-o %s: want yaml or json", output)}
+			}
 			spec, err := l.appOf(args[0])
 			if err != nil {
 				return err
@@ -276,7 +287,7 @@ func (e *env) render() *cobra.Command {
 			defer b.close()
 			out, err := b.Render(ctx, spec)
 			if err != nil {
-				return cause(ctx, err)
+				return cause(ctx, outside(err, spec))
 			}
 			for _, w := range out.Warnings {
 				e.say("warning: %s", plain(w))
@@ -293,9 +304,6 @@ func (e *env) printBundle(b bundle.Bundle, output string) error {
 	if output == "json" {
 		e.output = output
 		return e.print(b, nil)
-	}
-	if output != "yaml" {
-		return usageError{fmt.Errorf("-o %s: want yaml or json", output)}
 	}
 	for _, entry := range b.Objects {
 		raw, err := yaml.Marshal(entry.Body)
@@ -329,19 +337,35 @@ func (e *env) apply() *cobra.Command {
 			if digest != "" {
 				spec.Request = &engine.Request{ID: "apply", Plan: objectDigest(digest)}
 			}
-			b.SetApp(spec)
-			p := e.progress()
-			return cause(ctx, b.until(ctx, spec.Key, func(s engine.Snapshot) (bool, error) {
-				v := viewOf(s)
-				p.show(v)
-				return settledOrFailed(v)
-			}))
+			return e.applyOnce(ctx, b, spec, args[0])
 		},
 	}
 	l.add(cmd)
 	cmd.Flags().StringVar(&digest, "plan", "", "digest of the plan to approve")
 	cmd.Flags().BoolVar(&adopt, "adopt", false, "take over objects that exist already and belong to no App")
 	return cmd
+}
+
+// applyOnce shows how an App gets on, until it is applied and healthy or will not be.
+func (e *env) applyOnce(ctx context.Context, b *bench, spec engine.App, path string) error {
+	b.SetApp(spec)
+	p := e.progress()
+	defer p.close()
+	var last server.AppView
+	err := b.until(ctx, spec.Key, func(s engine.Snapshot) (bool, error) {
+		last = viewOf(s)
+		p.show(last)
+		if s.State == engine.StateUnknown && s.Reason == fault.ClusterUnreachable {
+			return true, exitError{code: exitUnreachable, message: s.Message, next: s.Next}
+		}
+		return settledOrFailed(last)
+	})
+	var x exitError
+	if asExit(err, &x) && last.State == engine.StateWaiting {
+		x.next = "plumb plan " + path + ", then plumb apply " + path + " --plan DIGEST"
+		return x
+	}
+	return late(cause(ctx, err), last)
 }
 
 // localRun makes the engine and the App of a directory, on the cluster of the kubeconfig.
@@ -364,11 +388,17 @@ func (e *env) localRun(ctx context.Context, l *localFlags, path string) (engine.
 	return spec, b, nil
 }
 
-// isLocal tells a path from the name of an App.
-func isLocal(arg string) bool {
-	if strings.HasPrefix(arg, ".") || strings.HasPrefix(arg, "/") {
-		return true
+// outside adds what to do when a directory that is in no Git work tree reads files beside it.
+func outside(err error, spec engine.App) error {
+	f := fault.Of(err)
+	if f.Reason != fault.PathOutside || f.Next != "" || spec.Sources[0].Render.Path != "." {
+		return err
 	}
-	_, err := os.Stat(arg)
-	return err == nil || !errors.Is(err, os.ErrNotExist)
+	told := *f
+	told.Next = "give --root, the directory that holds everything that is read, and which nothing may leave"
+	return &told
 }
+
+// isLocal tells a path from the name of an App: a path says so by its first character, so that a directory which happens
+// to have an App's name is never taken for it.
+func isLocal(arg string) bool { return strings.HasPrefix(arg, ".") || strings.HasPrefix(arg, "/") }

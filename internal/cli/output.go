@@ -14,7 +14,16 @@ import (
 // outputFlag adds -o to a read command.
 func (e *env) outputFlag(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().StringVarP(&e.output, "output", "o", "table", "table, json or yaml")
+	cmd.PreRunE = func(*cobra.Command, []string) error { return e.knownOutput() }
 	return cmd
+}
+
+func (e *env) knownOutput() error {
+	switch e.output {
+	case "json", "yaml", "table", "":
+		return nil
+	}
+	return usageError{fmt.Errorf("-o %s: want table, json or yaml", e.output)}
 }
 
 // print writes a result in the form that -o asks for; table writes the form for people.
@@ -33,10 +42,11 @@ func (e *env) print(v any, table func() error) error {
 		}
 		_, err = e.Out.Write(raw)
 		return err
-	case "table", "":
-		return table()
 	}
-	return usageError{fmt.Errorf("-o %s: want table, json or yaml", e.output)}
+	if err := e.knownOutput(); err != nil {
+		return err
+	}
+	return table()
 }
 
 func (e *env) line(s string) error {
@@ -59,6 +69,14 @@ func (e *env) rows(header []string, rows [][]string) error {
 		fmt.Fprintln(w, strings.TrimRight(strings.Join(r, "\t"), "\t"))
 	}
 	return w.Flush()
+}
+
+// counted is "1 object", "2 objects".
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // age is how long ago, as people say it.

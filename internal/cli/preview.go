@@ -74,7 +74,34 @@ func (e *env) preview(ctx context.Context, cmd *cobra.Command, l *localFlags, ar
 	if err := b.until(ctx, spec.Key, known); err != nil {
 		return p, err
 	}
-	return b.Preview(ctx, spec.Key)
+	if p, err = b.Preview(ctx, spec.Key); err != nil {
+		return p, err
+	}
+	return leaveOutUnchanged(p), nil
+}
+
+// leaveOutUnchanged takes the steps out that change nothing, as the dry-run says: a one-shot run does not remember what
+// was applied. The digest stays that of the whole plan, which is what apply computes again.
+func leaveOutUnchanged(p engine.Preview) engine.Preview {
+	var groups []plan.Group
+	for _, g := range p.Plan.Groups {
+		var steps []plan.Step
+		for _, s := range g.Steps {
+			name := s.ID.String()
+			changes, compared := p.Changes[name]
+			if s.Action == plan.Apply && compared && len(changes) == 0 && p.Errors[name] == "" {
+				p.Plan.Unchanged++
+				continue
+			}
+			steps = append(steps, s)
+		}
+		if len(steps) > 0 {
+			g.Steps = steps
+			groups = append(groups, g)
+		}
+	}
+	p.Plan.Groups = groups
+	return p
 }
 
 var signs = map[plan.Action]string{
@@ -82,15 +109,12 @@ var signs = map[plan.Action]string{
 }
 
 func (e *env) drawPlan(p engine.Preview) error {
-	counts := map[string]int{}
 	for _, g := range p.Plan.Groups {
 		if err := e.line(fmt.Sprintf("%s, wave %d", g.Phase, g.Wave)); err != nil {
 			return err
 		}
 		for _, s := range g.Steps {
-			sign := signs[s.Action]
-			counts[sign]++
-			text := fmt.Sprintf("  %s %-11s %s  (%s)", sign, s.Action, s.ID, s.Why)
+			text := fmt.Sprintf("  %s %-11s %s  (%s)", signs[s.Action], s.Action, s.ID, s.Why)
 			if changes := p.Changes[s.ID.String()]; len(changes) > 0 {
 				text += "  " + summary(changes)
 			}
@@ -118,8 +142,7 @@ func (e *env) drawPlan(p engine.Preview) error {
 	if p.Plan.Empty() {
 		return e.line(fmt.Sprintf("nothing to do: %d objects are as Git says", p.Plan.Unchanged))
 	}
-	return e.line(fmt.Sprintf("%d to add, %d to change, %d to delete, %d hooks, %d unchanged\nplan %s",
-		counts["+"], counts["~"]+counts["±"], counts["-"]+counts["o"], counts["»"], p.Plan.Unchanged, p.Plan.Digest))
+	return e.line(p.Plan.Summary() + "\nplan " + string(p.Plan.Digest))
 }
 
 func summary(changes []object.Change) string {

@@ -20,5 +20,5 @@ func Install(ctx context.Context, kubeconfig []byte, image, namespace string) er
 	if err != nil {
 		return err
 	}
-	return install.Apply(ctx, c, install.Options{Image: image, Namespace: namespace})
+	return classify("", install.Apply(ctx, c, install.Options{Image: image, Namespace: namespace}))
 }

@@ -32,15 +32,25 @@ func (i intents) patch(ctx context.Context, app engine.Key, patch map[string]any
 	}
 	obj := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: app.Namespace, Name: app.Name}}
 	err = i.hub.Patch(ctx, obj, client.RawPatch(types.MergePatchType, raw), client.FieldOwner("plumb-intent"))
+	if apierrors.IsNotFound(err) {
+		return engine.ErrNoApp
+	}
+	return classify("App/"+app.String(), err)
+}
+
+// classify gives an error of the hub's API server its class.
+func classify(where string, err error) error {
+	f := &fault.Error{Class: fault.Transient, Reason: fault.ClusterUnreachable, Where: where, Err: err}
 	switch {
 	case err == nil:
 		return nil
-	case apierrors.IsNotFound(err):
-		return engine.ErrNoApp
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
-		return &fault.Error{Class: fault.Invalid, Reason: fault.InvalidSpec, Where: "App/" + app.String(), Message: err.Error(), Err: err}
+		f.Class, f.Reason = fault.Invalid, fault.InvalidSpec
 	case apierrors.IsForbidden(err):
-		return &fault.Error{Class: fault.Blocked, Reason: fault.Forbidden, Where: "App/" + app.String(), Message: err.Error(), Err: err}
+		f.Class, f.Reason = fault.Blocked, fault.Forbidden
+	case apierrors.IsUnauthorized(err):
+		f.Class, f.Reason = fault.Blocked, fault.AuthenticationFailed
 	}
-	return &fault.Error{Class: fault.Transient, Reason: fault.ClusterUnreachable, Where: "App/" + app.String(), Message: err.Error(), Err: err}
+	f.Message = err.Error()
+	return f
 }
