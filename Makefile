@@ -41,7 +41,7 @@ cases: deps-build build ## Render and sync the repositories in CASES=DIR, and pr
 
 .PHONY: bench
 bench: deps-build build ## Measure, and write the table that docs/performance.md quotes
-	go run ./bench
+	go run ./bench -out bench/results
 
 .PHONY: image
 image: ## Build the image IMAGE with DOCKER (docker, podman or buildah)
