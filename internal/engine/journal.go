@@ -48,6 +48,9 @@ func (j *journal) hook(ctx context.Context, key, state string) error {
 
 func (j *journal) Applied(step plan.Step, answer *unstructured.Unstructured) {
 	a, t := j.a, j.a.target
+	if j.run.desired[step.ID].Options.Ensure {
+		return // made where it was missing, owned by nobody
+	}
 	o := t.observe(a, step.ID, answer)
 	set := t.set(a.key)
 	if step.Action == plan.Hook {

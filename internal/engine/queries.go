@@ -332,6 +332,10 @@ func (e *Engine) Preview(ctx context.Context, key Key) (Preview, error) {
 	if err := a.compile(spec); err != nil {
 		return Preview{}, err
 	}
+	if spec.Deleting {
+		_, pl, err := e.removalPlan(ctx, a, spec, conn)
+		return Preview{Plan: pl.plan}, err
+	}
 	d, err := e.desire(ctx, a, spec, where(spec, conn))
 	if err != nil {
 		return Preview{}, err

@@ -69,35 +69,12 @@ func (e *Engine) remove(ctx context.Context, a *app, spec App) outcome {
 
 // beginRemoval plans the deletion. done: there is nothing of the App any more.
 func (e *Engine) beginRemoval(ctx context.Context, a *app, spec App, conn *cluster.Cluster, o *outcome) (done bool) {
-	c := choice{mode: plan.Delete}
-	var desired []plan.Desired
-	if a.mem.Applied != nil {
-		c.want = *a.mem.Applied
-		if b, err := e.recall(ctx, a, spec, where(spec, conn), c.want); err == nil {
-			if desired, _, err = e.prepare(a, spec, conn, b.Objects, string(c.want.Bundle)); err != nil {
-				o.warnings = append(o.warnings, "the hooks of the deletion cannot run: "+fault.Of(err).Error())
-			}
-		}
-	}
-	a.target.claim(a.key, nil)
-	live, _, err := e.live(ctx, a, conn, nil)
+	c, pl, err := e.removalPlan(ctx, a, spec, conn)
 	if err != nil {
 		e.addFault(a, o, err)
 		return false
 	}
-	if len(live) == 0 && !wantsDeleteHooks(desired) {
-		return true
-	}
-	pl := planned{
-		plan: plan.Compute(plan.Input{
-			Mode: plan.Delete, App: e.owner(a), Bundle: c.want.Bundle, Desired: desired, Live: live, Policy: spec.Policy,
-			Orphan: spec.Orphan, RunHooks: true, HooksDone: a.hooksDone(c),
-		}),
-		desired: map[object.ID]plan.Desired{},
-	}
-	for _, d := range desired {
-		pl.desired[d.ID] = d
-	}
+	o.warnings = append(o.warnings, pl.warnings...)
 	if pl.plan.Empty() {
 		return true
 	}
@@ -115,6 +92,36 @@ func (e *Engine) beginRemoval(ctx context.Context, a *app, spec App, conn *clust
 		e.addFault(a, o, err)
 	}
 	return false
+}
+
+// removalPlan is what the deletion of an App does. It is empty when there is nothing of the App any more.
+func (e *Engine) removalPlan(ctx context.Context, a *app, spec App, conn *cluster.Cluster) (choice, planned, error) {
+	c, pl := choice{mode: plan.Delete}, planned{desired: map[object.ID]plan.Desired{}}
+	var desired []plan.Desired
+	if a.mem.Applied != nil {
+		c.want = *a.mem.Applied
+		if b, err := e.recall(ctx, a, spec, where(spec, conn), c.want); err == nil {
+			if desired, _, err = e.prepare(a, spec, conn, b.Objects, string(c.want.Bundle)); err != nil {
+				pl.warnings = append(pl.warnings, "the hooks of the deletion cannot run: "+fault.Of(err).Error())
+			}
+		}
+	}
+	a.target.claim(a.key, nil)
+	live, _, err := e.live(ctx, a, conn, nil)
+	if err != nil {
+		return c, pl, err
+	}
+	if len(live) == 0 && !wantsDeleteHooks(desired) {
+		return c, pl, nil
+	}
+	for _, d := range desired {
+		pl.desired[d.ID] = d
+	}
+	pl.plan = plan.Compute(plan.Input{
+		Mode: plan.Delete, App: e.owner(a), Bundle: c.want.Bundle, Desired: desired, Live: live, Policy: spec.Policy,
+		Orphan: spec.Orphan, RunHooks: true, HooksDone: a.hooksDone(c),
+	})
+	return c, pl, nil
 }
 
 func wantsDeleteHooks(desired []plan.Desired) bool {
