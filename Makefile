@@ -28,7 +28,7 @@ demo-check: deps-build build ## The demo without a person: exits non-zero if any
 
 .PHONY: build
 build: deps-build ## Build bin/plumb and bin/plumb-controlplane
-	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/plumb ./cmd/plumb
+	go build -ldflags '-s -w -X main.version=$(VERSION)' -o bin/plumb ./cmd/plumb
 	./hack/build-controlplane.sh '$(VERSION)'
 
 .PHONY: check
