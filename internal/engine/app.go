@@ -29,12 +29,14 @@ type app struct {
 	gone      bool
 	timer     *time.Timer
 	snapshot  Snapshot
+	look      bool      // somebody asked to look at Git, and the repositories are still to be told
 	refreshAt time.Time // when somebody asked to look at Git
 	rendered  rendered  // the last good render; guarded because repositories invalidate it
+	announced bool      // what it wants at this revision is filed with its cluster: others may prune what it does not want
 
 	eyes atomic.Pointer[eyes] // how events are looked at; read by the watches
 
-	// linked under Engine.mu.
+	// written within a step, under Engine.mu; read within steps, or through Engine.wires.
 	links  links
 	repos  []sourceRepo
 	target *target
@@ -128,18 +130,18 @@ func newApp(spec App) *app {
 	}
 }
 
-// accept takes a newer spec, and reports whether somebody asked to look at Git now. a.mu is held.
-func (a *app) accept(spec App, now time.Time) (look bool) {
+// accept takes a newer spec. a.mu is held.
+func (a *app) accept(given App, now time.Time) {
+	spec := given.effective(now)
 	if spec.Refresh != a.refreshed {
 		a.refreshAt = now
-		look = a.spec.Key != Key{} // the annotation of an App that is met for the first time is history
+		a.look = a.spec.Key != Key{} // the annotation of an App that is met for the first time is history
 		a.refreshed = spec.Refresh
 	}
 	if a.snapshot.Since.IsZero() {
 		a.snapshot.Since = now
 	}
-	a.spec = spec
-	return look
+	a.given, a.spec = given, spec
 }
 
 func (a *app) forget() {
@@ -154,7 +156,7 @@ func (a *app) forget() {
 // invalidate makes the next step render again.
 func (a *app) invalidate() {
 	a.mu.Lock()
-	a.rendered.valid = false
+	a.rendered.valid, a.announced = false, false
 	a.mu.Unlock()
 }
 
@@ -172,4 +174,18 @@ func (a *app) noteRefresh(spec App) {
 		}
 	}
 	a.mem.LastRefresh = spec.Refresh
+}
+
+// askRepositories has the App's repositories checked, when somebody asked to look at Git.
+func (a *app) askRepositories() {
+	a.mu.Lock()
+	look := a.look
+	a.look = false
+	a.mu.Unlock()
+	if !look {
+		return
+	}
+	for _, sr := range a.repos {
+		sr.repo.poke()
+	}
 }

@@ -36,6 +36,9 @@ func (e *Engine) prepareGround(ctx context.Context, a *app) error {
 	a.mu.Lock()
 	spec := a.spec
 	a.mu.Unlock()
+	if a.target == nil {
+		return errPending
+	}
 	conn, err := a.target.connection()
 	if err != nil {
 		return err

@@ -42,7 +42,6 @@ type Options struct {
 	RepositoryChanged, TargetChanged func(name Key)
 	Now                              func() time.Time
 	Log                              *slog.Logger
-	RenderVersion                    string // part of every render's cache key
 }
 
 // Engine holds the Apps and what they run on. All methods may be called at any time from any goroutine.
@@ -111,27 +110,17 @@ func (e *Engine) SetApp(spec App) {
 	e.mu.Lock()
 	a := e.apps[spec.Key]
 	if a == nil || (a.uid != spec.UID && spec.UID != "") {
+		if a != nil { // another App of the same name: the old one is gone
+			e.unlink(a)
+			a.forget()
+		}
 		a = newApp(spec)
 		e.apps[spec.Key] = a
 	}
-	given := spec
-	spec = spec.effective(e.o.Now())
-	if next := linksOf(spec); a.target == nil || !reflect.DeepEqual(a.links, next) {
-		e.unlink(a)
-		e.link(a, spec)
-		a.links = next
-	}
-	a.mu.Lock()
-	a.given = given
-	look := a.accept(spec, e.o.Now())
-	a.mu.Unlock()
-	repos := slices.Clone(a.repos)
 	e.mu.Unlock()
-	if look {
-		for _, sr := range repos {
-			sr.repo.poke()
-		}
-	}
+	a.mu.Lock()
+	a.accept(spec, e.o.Now())
+	a.mu.Unlock()
 	e.kick(a)
 }
 
@@ -193,8 +182,20 @@ func (e *Engine) app(key Key) *app {
 	return e.apps[key]
 }
 
-// link registers what spec uses: repositories, a target, other Apps. e.mu is held.
-func (e *Engine) link(a *app, spec App) {
+// rewire makes what the App uses (repositories, a target, other Apps) follow its spec. a.stepping is held: within a
+// step the App's wires stay the same.
+func (e *Engine) rewire(a *app, spec App) {
+	next := linksOf(spec)
+	if a.target != nil && reflect.DeepEqual(a.links, next) {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.apps[a.key] != a {
+		return // it was forgotten meanwhile
+	}
+	e.unlink(a)
+	a.links, a.repos = next, nil
 	for i, s := range spec.Sources {
 		if s.Dir != "" {
 			continue
@@ -216,18 +217,24 @@ func (e *Engine) link(a *app, spec App) {
 	}
 }
 
-// unlink undoes link. e.mu is held.
+// unlink releases what the App used. e.mu is held.
 func (e *Engine) unlink(a *app) {
 	for _, sr := range a.repos {
 		sr.repo.release(a.key)
 	}
-	a.repos = nil
 	if a.target != nil {
 		a.target.release(a.key)
 	}
 	for _, set := range e.dependents {
 		delete(set, a.key)
 	}
+}
+
+// wires tells, from outside of the App's steps, what it uses; the target is nil before its first step.
+func (e *Engine) wires(a *app) ([]sourceRepo, *target) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return a.repos, a.target
 }
 
 // kick lets an App take a step as soon as it can; kicks while it works are remembered as one.

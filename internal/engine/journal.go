@@ -53,6 +53,7 @@ func (j *journal) Applied(step plan.Step, answer *unstructured.Unstructured) {
 	}
 	o := t.observe(a, step.ID, answer)
 	set := t.set(a.key)
+	t.hold(step.ID, a.key, o.live.Version)
 	if step.Action == plan.Hook {
 		set.observed(o)
 		t.ensureWatch(answer.GroupVersionKind())

@@ -246,11 +246,11 @@ func (e *Engine) handover(a *app, l plan.Live, moving map[object.ID]object.Owner
 	if other == nil {
 		return nil
 	}
-	other.mu.Lock()
-	pendingRender := !other.rendered.valid && other.rendered.err == nil && !other.spec.Suspend && other.spec.Err == nil && !other.spec.Deleting
-	other.mu.Unlock()
-	if pendingRender && e.shareRepository(a, other) {
-		return errPending
+	if other.undecided() {
+		if shared := e.sharedRepository(a, other); shared != nil {
+			shared.await(a.key)
+			return errPending
+		}
 	}
 	if by, claimed := a.target.claimedBy(l.ID); claimed && by == a.key {
 		moving[l.ID] = *l.Owner
@@ -258,15 +258,47 @@ func (e *Engine) handover(a *app, l plan.Live, moving map[object.ID]object.Owner
 	return nil
 }
 
-func (e *Engine) shareRepository(a, b *app) bool {
+// sharedRepository finds a repository that both Apps read, when they apply to the same cluster.
+func (e *Engine) sharedRepository(a, b *app) *repo {
+	repos, t := e.wires(b)
+	if t != a.target {
+		return nil
+	}
 	for _, x := range a.repos {
-		for _, y := range b.repos {
+		for _, y := range repos {
 			if x.repo == y.repo {
-				return true
+				return x.repo
 			}
 		}
 	}
-	return false
+	return nil
+}
+
+// undecided reports whether nobody knows yet what the App wants at this revision.
+func (a *app) undecided() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return !a.announced && a.rendered.err == nil && !a.spec.Suspend && a.spec.Err == nil && !a.spec.Deleting
+}
+
+// announce files what the App wants at this revision, and tells the Apps that wait to know before they prune.
+func (e *Engine) announce(ctx context.Context, a *app, spec App, conn *cluster.Cluster, c choice) {
+	a.mu.Lock()
+	done := a.announced
+	a.mu.Unlock()
+	if !done {
+		b, err := e.recall(ctx, a, spec, where(spec, conn), c.want)
+		if err == nil {
+			var desired []plan.Desired
+			if desired, _, err = e.prepare(a, spec, conn, b.Objects, string(c.want.Bundle)); err == nil {
+				a.target.claim(a.key, desired)
+			}
+		}
+		a.mu.Lock()
+		a.announced = a.rendered.valid // an error is the plan's to tell
+		a.mu.Unlock()
+	}
+	e.renderedOne(a)
 }
 
 // holdPrune says why pruning must wait: an App of the same repository is still to be rendered at this revision, and
@@ -284,10 +316,7 @@ func (e *Engine) holdPrune(a *app) string {
 			if other == nil {
 				continue
 			}
-			other.mu.Lock()
-			pending := !other.rendered.valid && other.rendered.err == nil && !other.spec.Suspend && other.spec.Err == nil && !other.spec.Deleting
-			other.mu.Unlock()
-			if pending {
+			if _, t := e.wires(other); t == a.target && other.undecided() {
 				sr.repo.await(a.key)
 				return "waiting for " + k.String() + " to be rendered at this revision"
 			}

@@ -61,9 +61,13 @@ func (e *Engine) Tree(ctx context.Context, key Key, children WithChildren) ([]Ob
 	if a == nil {
 		return nil, ErrNoApp
 	}
-	records := a.target.set(key).all()
+	_, t := e.wires(a)
+	if t == nil {
+		return nil, errPending
+	}
+	records := t.set(key).all()
 	files := e.files(a)
-	conn, connErr := a.target.connection()
+	conn, connErr := t.connection()
 	out := make([]ObjectView, 0, len(records))
 	for id, r := range records {
 		v := ObjectView{
@@ -228,7 +232,11 @@ func (e *Engine) Why(ctx context.Context, key Key, id *object.ID) (Why, error) {
 // explain adds what the cluster and the history know of the object.
 func (e *Engine) explain(ctx context.Context, a *app, w *Why) {
 	id := w.Object.ID
-	if conn, err := a.target.connection(); err == nil && w.Object.UID != "" {
+	_, t := e.wires(a)
+	if t == nil {
+		return
+	}
+	if conn, err := t.connection(); err == nil && w.Object.UID != "" {
 		w.Events, _ = conn.Events(ctx, id, w.Object.UID) // an extra
 	}
 	if e.o.History == nil {
@@ -325,6 +333,9 @@ func (e *Engine) Preview(ctx context.Context, key Key) (Preview, error) {
 	a.mu.Lock()
 	spec := a.spec
 	a.mu.Unlock()
+	if a.target == nil {
+		return Preview{}, errPending
+	}
 	conn, err := a.target.connection()
 	if err != nil {
 		return Preview{}, err

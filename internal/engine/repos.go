@@ -390,9 +390,9 @@ func (r *repo) move(ref git.Ref, before refState, to git.Resolved, changes []git
 	for _, k := range affected {
 		if a := r.e.app(k); a != nil {
 			a.invalidate()
-			r.e.kick(a)
 		}
 	}
+	r.e.kickKeys(affected) // when all are invalid, so that none prunes what another will want
 	r.e.kickKeys(pending)
 }
 

@@ -131,8 +131,9 @@ func (e *Engine) revertible(a *app) (*repo, git.Resolved, Source, error) {
 	a.mu.Lock()
 	given := a.given
 	a.mu.Unlock()
+	repos, _ := e.wires(a)
 	for i, s := range given.Sources {
-		for _, sr := range a.repos {
+		for _, sr := range repos {
 			if sr.index != i || s.Chart != nil || s.ValuesOnly {
 				continue
 			}

@@ -63,7 +63,7 @@ func sameSnapshot(a, b Snapshot) bool {
 func summarize(f facts, o outcome) Snapshot {
 	s := Snapshot{
 		Key: f.spec.Key, Generation: f.spec.Generation, Health: f.worst, Desired: o.desired, Counts: f.counts,
-		Progress: o.progress, Plan: o.plan, Warnings: warnings(o.warnings, f.notes, f.kept), Memory: f.memory,
+		Progress: o.progress, Plan: o.plan, Warnings: warnings(o.warnings, f.notes, f.kept, elsewhere(f)), Memory: f.memory,
 		Deleted: o.deleted, Left: o.left, InSync: syncFact(f, o), Blocking: o.blocking,
 	}
 	s.State, s.Reason, s.Message, s.Next = verdict(f, o)
@@ -153,6 +153,17 @@ func blame(f facts, o outcome) *Blocking {
 		return nil
 	}
 	return &Blocking{Object: f.worst.ID, Level: f.worst.Status.Level, Reason: f.worst.Status.Reason, Message: f.worst.Status.Message}
+}
+
+// elsewhere names clusters that the App was moved away from and still may have objects on.
+func elsewhere(f facts) []string {
+	var out []string
+	for _, t := range f.memory.Targets {
+		if t.Cluster != f.spec.Cluster {
+			out = append(out, "there may still be objects of it on cluster "+t.Cluster+": move it back and delete it, or delete them there")
+		}
+	}
+	return out
 }
 
 func warnings(groups ...[]string) []string {

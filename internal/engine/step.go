@@ -58,6 +58,11 @@ func (e *Engine) step(ctx context.Context, a *app) time.Time {
 		e.SetApp(given) // the hold has ended: the sources are what they were
 		return time.Time{}
 	}
+	e.rewire(a, spec)
+	if a.target == nil {
+		return time.Time{}
+	}
+	a.askRepositories()
 	o := e.advance(ctx, a, spec)
 	if ctx.Err() != nil {
 		return time.Time{}
@@ -100,8 +105,9 @@ func (e *Engine) advance(ctx context.Context, a *app, spec App) outcome {
 		return o
 	}
 	o := outcome{desired: &Deployed{Bundle: d.bundle, Revisions: d.revs, At: d.seen}, warnings: d.warnings}
-	e.renderedOne(a)
-	e.converge(ctx, a, spec, conn, a.choose(spec, *o.desired, e.o.Now(), &o), &o)
+	c := a.choose(spec, *o.desired, e.o.Now(), &o)
+	e.announce(ctx, a, spec, conn, c)
+	e.converge(ctx, a, spec, conn, c, &o)
 	return o
 }
 

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"maps"
 	"strconv"
 	"sync"
 	"time"
@@ -34,9 +35,10 @@ type target struct {
 	stop    context.CancelFunc
 	watched map[schema.GroupVersionKind]bool // true: synced
 	sets    map[Key]*objectSet
-	claims  map[object.ID]Key // who wants which object, as of each App's newest bundle
-	claimed map[Key][]object.ID
-	saved   map[string][]byte // fingerprints from the state store
+	holders map[object.ID]Key          // whose record an object is in
+	claims  map[object.ID]Key          // who wants which object, as of each App's newest bundle
+	claimed map[Key]map[object.ID]bool // all that an App wants, whoever came first
+	saved   map[string][]byte          // fingerprints from the state store
 	kick    chan struct{}
 	plain   *eyes                             // for objects of Apps that are not known yet
 	refused map[schema.GroupVersionKind]error // kinds that the credentials may not watch
@@ -49,7 +51,7 @@ func (e *Engine) targetFor(name string) *target {
 	if t == nil {
 		t = &target{
 			e: e, name: name, users: map[Key]bool{}, watched: map[schema.GroupVersionKind]bool{},
-			sets: map[Key]*objectSet{}, claims: map[object.ID]Key{}, claimed: map[Key][]object.ID{}, kick: make(chan struct{}, 1),
+			sets: map[Key]*objectSet{}, holders: map[object.ID]Key{}, claims: map[object.ID]Key{}, claimed: map[Key]map[object.ID]bool{}, kick: make(chan struct{}, 1),
 		}
 		t.plain = &eyes{prints: t.prints(nil)}
 		e.targets[name] = t
@@ -345,12 +347,8 @@ func (t *target) dropSet(k Key) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.sets, k)
-	for _, id := range t.claimed[k] {
-		if t.claims[id] == k {
-			delete(t.claims, id)
-		}
-	}
-	delete(t.claimed, k)
+	maps.DeleteFunc(t.holders, func(_ object.ID, holder Key) bool { return holder == k })
+	t.unclaim(k, nil)
 }
 
 // claim files which objects an App's newest bundle wants.
@@ -361,19 +359,31 @@ func (t *target) claim(k Key, desired []plan.Desired) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, id := range t.claimed[k] {
-		if t.claims[id] == k && !want[id] {
-			delete(t.claims, id)
-		}
-	}
-	mine := make([]object.ID, 0, len(want))
+	t.unclaim(k, want)
 	for id := range want {
-		if other, taken := t.claims[id]; !taken || other == k {
+		if _, taken := t.claims[id]; !taken {
 			t.claims[id] = k
-			mine = append(mine, id)
 		}
 	}
-	t.claimed[k] = mine
+	t.claimed[k] = want
+}
+
+// unclaim gives up what k wants but for keep; another App that wants it comes next. t.mu is held.
+func (t *target) unclaim(k Key, keep map[object.ID]bool) {
+	before := t.claimed[k]
+	delete(t.claimed, k)
+	for id := range before {
+		if t.claims[id] != k || keep[id] {
+			continue
+		}
+		delete(t.claims, id)
+		for other, wants := range t.claimed {
+			if wants[id] {
+				t.claims[id] = other
+				break
+			}
+		}
+	}
 }
 
 func (t *target) claimedBy(id object.ID) (Key, bool) {
@@ -396,14 +406,38 @@ func (t *target) Event(kind cluster.EventKind, obj *unstructured.Unstructured) {
 	set := t.set(key)
 	a := t.e.app(key)
 	if kind == cluster.Deleted {
+		t.drop(id)
 		if set.deleted(id, string(obj.GetUID())) && a != nil {
 			t.e.kick(a)
 		}
 		return
 	}
-	if set.observed(t.observe(a, id, obj)) && a != nil {
+	o := t.observe(a, id, obj)
+	if t.hold(id, key, o.live.Version) && set.observed(o) && a != nil {
 		t.e.kick(a)
 	}
+}
+
+// hold notes whose record an object is in; when it moved, the App before forgets it. It is false for news that is older
+// than the move.
+func (t *target) hold(id object.ID, k Key, version int64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	before, had := t.holders[id]
+	if set := t.sets[before]; had && before != k && set != nil {
+		if r, ok := set.get(id); ok && r.live.Version > version {
+			return false
+		}
+		set.pruned(id)
+	}
+	t.holders[id] = k
+	return true
+}
+
+func (t *target) drop(id object.ID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.holders, id)
 }
 
 // leave handles an event of an object that carries our label but names another object or installation, or (on a
