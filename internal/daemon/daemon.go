@@ -141,7 +141,7 @@ func Run(ctx context.Context, o cli.DaemonOptions) error {
 		RepositoryChanged: wakers.Repository, TargetChanged: wakers.Cluster,
 	})
 	e.SetTarget(engine.Target{Name: inCluster})
-	if err := controller.Add(ctx, manager, e, ledger, wakers, time.Now); err != nil {
+	if err := controller.Add(ctx, manager, home{e}, ledger, wakers, time.Now); err != nil {
 		return fmt.Errorf("setting up the controllers: %w", err)
 	}
 	api := server.New(server.Options{
@@ -164,6 +164,18 @@ func Run(ctx context.Context, o cli.DaemonOptions) error {
 	g.Go(func() error { return manager.Start(ctx) })
 	log.Info("started", "version", o.Version, "dir", o.Dir)
 	return g.Wait()
+}
+
+// home is the engine as the controllers see it: the daemon's own cluster stays known when no Cluster names it.
+type home struct{ *engine.Engine }
+
+// ForgetTarget drops a cluster.
+func (h home) ForgetTarget(name string) {
+	if name == inCluster {
+		h.SetTarget(engine.Target{Name: inCluster})
+		return
+	}
+	h.Engine.ForgetTarget(name)
 }
 
 func logger(o cli.DaemonOptions) (*slog.Logger, error) {

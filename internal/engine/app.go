@@ -32,6 +32,7 @@ type app struct {
 	look      bool      // somebody asked to look at Git, and the repositories are still to be told
 	refreshAt time.Time // when somebody asked to look at Git
 	rendered  rendered  // the last good render; guarded because repositories invalidate it
+	rewritten string    // history was replaced: deletions wait for approval
 	announced bool      // what it wants at this revision is filed with its cluster: others may prune what it does not want
 
 	eyes atomic.Pointer[eyes] // how events are looked at; read by the watches
@@ -150,6 +151,25 @@ func (a *app) forget() {
 	a.gone = true
 	if a.timer != nil {
 		a.timer.Stop()
+	}
+}
+
+// rewrite notes that the history of a source was replaced.
+func (a *app) rewrite(why string) {
+	if why == "" {
+		return
+	}
+	a.mu.Lock()
+	a.rewritten = why
+	a.mu.Unlock()
+}
+
+// noteRewrite takes such news into what is remembered until the next bundle is in place.
+func (a *app) noteRewrite() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.rewritten != "" {
+		a.mem.Rewritten, a.rewritten = a.rewritten, ""
 	}
 }
 

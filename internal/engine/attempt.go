@@ -179,6 +179,9 @@ func (e *Engine) settled(_ context.Context, a *app, spec App, c choice, req *Req
 		a.mem.LastRequest = req.ID
 	}
 	a.failure, a.plannedFor, a.unsettled = nil, spec.Generation, a.pruneHeld
+	if !a.pruneHeld {
+		a.mem.Rewritten = ""
+	}
 	a.retry.reset()
 	if _, blame, _ := a.target.set(a.key).tally(); !blame.Status.Level.Worse(health.Suspended) {
 		d := *a.mem.Applied
@@ -394,6 +397,9 @@ func (e *Engine) finishOK(ctx context.Context, a *app, spec App, c choice) {
 	healthy := d
 	a.mem.Healthy = &healthy
 	a.failure, a.plannedFor, a.unsettled = nil, spec.Generation, a.pruneHeld
+	if !a.pruneHeld {
+		a.mem.Rewritten = ""
+	}
 	a.retry.reset()
 	e.pin(ctx, a, d)
 	e.end(ctx, a, outcomeOK, nil)

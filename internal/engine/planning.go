@@ -59,7 +59,7 @@ func (e *Engine) plan(ctx context.Context, a *app, spec App, conn *cluster.Clust
 	}
 	in := plan.Input{
 		Mode: c.mode, App: e.owner(a), Bundle: c.want.Bundle, Desired: desired, Live: live, Moving: moving,
-		Policy: spec.Policy, HoldPrune: e.holdPrune(a),
+		Policy: spec.Policy, HoldPrune: e.holdPrune(a), Suspicion: a.mem.Rewritten,
 		RunHooks: a.mem.Applied == nil || a.mem.Applied.Bundle != c.want.Bundle || (req != nil && req.All),
 	}
 	if req != nil {

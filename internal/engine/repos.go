@@ -358,14 +358,25 @@ func (r *repo) take(ctx context.Context, mirror *git.Mirror, results map[git.Ref
 		if before.found && before.resolved.Tree != res.Resolved.Tree {
 			changes, err = mirror.Diff(ctx, before.resolved.Tree, res.Resolved.Tree)
 		}
-		r.move(ref, before, res.Resolved, changes, err)
+		rewritten := ""
+		if res.Resolved.Rewritten {
+			rewritten = "the history of " + ref.String() + " was rewritten"
+		}
+		r.move(ref, before, res.Resolved, news{changes: changes, unknown: err != nil, rewritten: rewritten})
 	}
 	return firstErr
 }
 
+// news is what is known of how a ref moved.
+type news struct {
+	changes   []git.Change
+	unknown   bool   // changes could not be found out
+	rewritten string // why deletions need a second look; empty: history went on
+}
+
 // move records that ref stands at a new commit. Apps whose record the changes touch render again; when the changes are
 // not known, all of them do.
-func (r *repo) move(ref git.Ref, before refState, to git.Resolved, changes []git.Change, diffErr error) {
+func (r *repo) move(ref git.Ref, before refState, to git.Resolved, n news) {
 	r.mu.Lock()
 	st := r.refs[ref]
 	if st == nil {
@@ -378,8 +389,8 @@ func (r *repo) move(ref git.Ref, before refState, to git.Resolved, changes []git
 		st.index = tree.NewIndex[Key]()
 	}
 	var affected, pending []Key
-	if before.found && diffErr == nil {
-		affected = st.index.Affected(changes)
+	if before.found && !n.unknown {
+		affected = st.index.Affected(n.changes)
 	} else {
 		affected = r.usersOf(ref)
 	}
@@ -390,6 +401,7 @@ func (r *repo) move(ref git.Ref, before refState, to git.Resolved, changes []git
 	for _, k := range affected {
 		if a := r.e.app(k); a != nil {
 			a.invalidate()
+			a.rewrite(n.rewritten)
 		}
 	}
 	r.e.kickKeys(affected) // when all are invalid, so that none prunes what another will want

@@ -8,6 +8,7 @@ import (
 
 	"plumb.cd/plumb/internal/fault"
 	"plumb.cd/plumb/internal/health"
+	"plumb.cd/plumb/internal/object"
 )
 
 // facts are what a Snapshot is computed from, besides the outcome of the step.
@@ -28,6 +29,9 @@ func (e *Engine) publish(a *app, spec App, o outcome) time.Time {
 	counts, worst, recheck := set.tally()
 	f := facts{spec: spec, memory: a.mem.clone(), counts: counts, worst: worst, notes: a.notes, kept: a.kept, now: e.o.Now()}
 	next := summarize(f, o)
+	if b := e.failing(a, o); b != nil && next.State == StateFailed {
+		next.Blocking = b
+	}
 	if b := next.Blocking; b != nil && b.File == "" {
 		b.File = e.fileOf(a, *b)
 	}
@@ -54,6 +58,30 @@ func (e *Engine) publish(a *app, spec App, o outcome) time.Time {
 	return o.wake
 }
 
+// failing is the object of the bundle by which the step failed; nil: it failed by something else.
+func (e *Engine) failing(a *app, o outcome) *Blocking {
+	if o.err == nil {
+		return nil
+	}
+	id, err := object.ParseID(o.err.Where)
+	if err != nil {
+		return nil
+	}
+	b := &Blocking{Object: id, Reason: string(o.err.Reason), Message: o.err.Message}
+	if b.File = e.fileOf(a, *b); b.File == "" {
+		return nil
+	}
+	return b
+}
+
+// mend is the next step for an error that names none.
+func mend(c fault.Class, app string) string {
+	if c == fault.Invalid {
+		return "correct it in Git: the next commit is tried at once"
+	}
+	return "plumb why " + app
+}
+
 func sameSnapshot(a, b Snapshot) bool {
 	a.Since, b.Since = time.Time{}, time.Time{}
 	return reflect.DeepEqual(a, b)
@@ -67,6 +95,9 @@ func summarize(f facts, o outcome) Snapshot {
 		Deleted: o.deleted, Left: o.left, InSync: syncFact(f, o), Blocking: o.blocking,
 	}
 	s.State, s.Reason, s.Message, s.Next = verdict(f, o)
+	if s.State == StateFailed && s.Next == "" {
+		s.Next = mend(o.err.Class, f.spec.Key.Name)
+	}
 	if s.Blocking == nil && (s.State == StateDegraded || s.State == StateDeploying || s.State == StateFailed) {
 		s.Blocking = blame(f, o)
 	}

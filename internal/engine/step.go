@@ -105,6 +105,7 @@ func (e *Engine) advance(ctx context.Context, a *app, spec App) outcome {
 		return o
 	}
 	o := outcome{desired: &Deployed{Bundle: d.bundle, Revisions: d.revs, At: d.seen}, warnings: d.warnings}
+	a.noteRewrite()
 	c := a.choose(spec, *o.desired, e.o.Now(), &o)
 	e.announce(ctx, a, spec, conn, c)
 	e.converge(ctx, a, spec, conn, c, &o)

@@ -136,6 +136,7 @@ type Memory struct {
 	Applied     *Deployed      `json:"applied,omitempty"`
 	Healthy     *Deployed      `json:"healthy,omitempty"`
 	RolledBack  *RolledBack    `json:"rolledBack,omitempty"`
+	Rewritten   string         `json:"rewritten,omitempty"` // why deletions wait for approval: history was replaced
 	LastRequest string         `json:"lastRequest,omitempty"`
 	LastRefresh string         `json:"lastRefresh,omitempty"`
 	LastCancel  string         `json:"lastCancel,omitempty"`

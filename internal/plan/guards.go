@@ -29,6 +29,9 @@ func (c *computer) guardPrunes() {
 	if c.blank {
 		c.guard(fault.EmptyRender, objects, fmt.Sprintf("nothing was rendered: all of the App would be deleted, %s", count(len(objects), "object")))
 	}
+	if c.in.Suspicion != "" {
+		c.guard(fault.PruneGuard, objects, c.in.Suspicion+": "+count(len(objects), "object")+" would be deleted")
+	}
 	limit := c.in.Policy.PruneLimit
 	if limit == 0 {
 		limit = defaultPruneLimit

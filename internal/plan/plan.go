@@ -146,6 +146,8 @@ type Input struct {
 	HooksDone map[string]bool // HookKey
 	// HoldPrune leaves the pruning out, with the reason: other Apps of the revision are not rendered yet.
 	HoldPrune string
+	// Suspicion says why every deletion waits for approval, however small: the history of the source was rewritten.
+	Suspicion string
 	Orphan    bool // Delete mode: leave the objects
 	// RunHooks says that this is a new attempt: hooks run although no object differs. Without it they run only when the
 	// plan has something else to do.
