@@ -42,7 +42,13 @@ type Env struct {
 // Env makes a namespace for a test.
 func (l *Lab) Env(t testing.TB) *Env {
 	t.Helper()
-	e := &Env{Lab: l, Namespace: l.CP.Namespace(t), t: t}
+	return l.In(t, l.CP.Namespace(t))
+}
+
+// In is Env for a namespace that is there.
+func (l *Lab) In(t testing.TB, namespace string) *Env {
+	t.Helper()
+	e := &Env{Lab: l, Namespace: namespace, t: t}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the daemon's log about %s:\n%s", e.Namespace, l.current.log.match([]string{e.Namespace}, 60))

@@ -112,6 +112,7 @@ type Lab struct {
 	hub     client.WithWatch // the administrator
 	current *run
 	process bool
+	elected bool
 }
 
 var shared struct {
@@ -155,6 +156,9 @@ type Option func(*Lab)
 // AsProcess runs the daemon as a process of its own, which Kill can end as a crash would.
 func AsProcess() Option { return func(l *Lab) { l.process = true } }
 
+// WithLeaderElection makes the daemon work only while it holds the Lease.
+func WithLeaderElection() Option { return func(l *Lab) { l.elected = true } }
+
 // NewLab starts a control plane with an audit log, and a daemon, for this test alone.
 func NewLab(t testing.TB, options ...Option) *Lab {
 	t.Helper()
@@ -165,6 +169,20 @@ func NewLab(t testing.TB, options ...Option) *Lab {
 	if err := l.install(); err != nil {
 		t.Fatal(err)
 	}
+	l.begin(t)
+	return l
+}
+
+// Second starts another daemon on the same control plane, with files of its own.
+func (l *Lab) Second(t testing.TB) *Lab {
+	t.Helper()
+	other := &Lab{CP: l.CP, Dir: filepath.Join(t.TempDir(), "daemon"), hub: l.hub, process: l.process, elected: l.elected}
+	other.begin(t)
+	return other
+}
+
+func (l *Lab) begin(t testing.TB) {
+	t.Helper()
 	if err := l.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +194,6 @@ func NewLab(t testing.TB, options ...Option) *Lab {
 			t.Logf("the end of the daemon's log:\n%s", l.current.log.match(nil, 100))
 		}
 	})
-	return l
 }
 
 func (l *Lab) install() error {
@@ -203,7 +220,7 @@ func (l *Lab) Start() error {
 	if err != nil {
 		return err
 	}
-	o := processOptions{Dir: l.Dir, Kubeconfig: engine, Namespace: "plumb-system"}
+	o := processOptions{Dir: l.Dir, Kubeconfig: engine, Namespace: "plumb-system", LeaderElection: l.elected}
 	if l.process {
 		l.current, err = startProcess(o)
 	} else {

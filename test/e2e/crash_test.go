@@ -1,0 +1,78 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+
+	"plumb.cd/plumb/internal/gittest"
+	"plumb.cd/plumb/test/e2e/harness"
+)
+
+func TestADaemonThatIsKilledDuringASyncGoesOn(t *testing.T) {
+	t.Parallel()
+	lab := harness.NewLab(t, harness.AsProcess())
+	p := lab.Env(t)
+	jobs, configs := p.Record("batch/v1", "Job"), p.Record("v1", "ConfigMap")
+	happened := func() int { return len(jobs.All()) + len(configs.All()) }
+	revision := func(n int) gittest.Files {
+		v := fmt.Sprint(n)
+		return gittest.Files{
+			"before.yaml": job("before-"+v, "job:slow-1s", hook("before")),
+			"first.yaml":  configMap("first", v), "second.yaml": configMap("second", v, wave("1")), "third.yaml": configMap("third", v, wave("2")),
+			"after.yaml": job("after-"+v, "job:1", hook("after")),
+			"old.yaml":   configMap("only-"+v, v),
+		}
+	}
+	repo := p.Repo("shop", revision(0))
+	p.App("shop", "source: {repository: shop}\nsync: {pruneLimit: 100%}")
+	p.WaitSynced("shop", repo.Head())
+	for n, after := range []int{0, 1, 2, 4, 6, 8} { // changes in the cluster until the daemon is killed
+		v := n + 1
+		seen := happened()
+		head := repo.Push("change", revision(v))
+		p.Eventually(fmt.Sprintf("%d changes", after), func() bool { return happened()-seen >= after })
+		lab.Kill(t)
+		if v%2 == 0 {
+			lab.LoseFiles(t)
+		}
+		lab.Restart(t)
+		p.WaitSynced("shop", head)
+		for _, name := range []string{"first", "second", "third", fmt.Sprint("only-", v)} {
+			if got := value(p, name); got != fmt.Sprint(v) {
+				t.Errorf("killed after %d changes: %s is %v, want %d", after, name, got, v)
+			}
+		}
+		for _, phase := range []string{"before", "after"} {
+			if ran := runs(jobs, fmt.Sprint(phase, "-", v)); ran != 1 {
+				t.Errorf("killed after %d changes: the hook %s ran %d times", after, phase, ran)
+			}
+		}
+		if p.Get("v1", "ConfigMap", fmt.Sprint("only-", v-1)) != nil {
+			t.Errorf("killed after %d changes: what left Git is still there", after)
+		}
+	}
+}
+
+func TestOneOfTwoDaemonsWorksAndTheOtherTakesOver(t *testing.T) {
+	t.Parallel()
+	lab := harness.NewLab(t, harness.WithLeaderElection())
+	p := lab.Env(t)
+	repo := p.Repo("shop", gittest.Files{"a.yaml": configMap("a", "1")})
+	p.App("shop", "source: {repository: shop}")
+	p.WaitSynced("shop", repo.Head())
+	other := lab.Second(t)
+	q := other.In(t, p.Namespace)
+	if _, known := q.Known("shop"); known {
+		t.Fatal("both daemons work")
+	}
+	p.WaitSynced("shop", repo.Push("two", gittest.Files{"a.yaml": configMap("a", "2")}))
+	if _, known := q.Known("shop"); known {
+		t.Error("the second daemon works while the first does")
+	}
+	lab.Stop(t)
+	head := repo.Commit("main", "three", gittest.Files{"a.yaml": configMap("a", "3")})
+	q.WaitSynced("shop", head)
+	if v := value(q, "a"); v != "3" {
+		t.Errorf("the second daemon took over, and the value is %v", v)
+	}
+}
