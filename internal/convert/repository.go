@@ -89,6 +89,9 @@ func RepositoryStatus(r *v1alpha1.Repository, s engine.RepositorySnapshot) v1alp
 	out := v1alpha1.RepositoryStatus{
 		ObservedGeneration: r.Generation, Apps: int32(s.Apps), Changed: moment(s.Changed), Refs: someRefs(s.Refs),
 	}
+	if r.Status.Changed != nil && maps.Equal(out.Refs, r.Status.Refs) {
+		out.Changed = r.Status.Changed // the engine may have met the refs only now
+	}
 	ready := outcome{status: metav1.ConditionTrue, reason: fault.Ready, message: refsMessage(s)}
 	switch {
 	case s.Err != nil:

@@ -31,7 +31,7 @@ const (
 //
 // An engine that has only just met the App knows nothing yet: then prev stands.
 func AppStatus(prev v1alpha1.AppStatus, s engine.Snapshot) v1alpha1.AppStatus {
-	if s.Reason == fault.Initializing && prev.State != "" {
+	if s.State == "" || (s.Reason == fault.Initializing && prev.State != "") {
 		return prev
 	}
 	out := v1alpha1.AppStatus{

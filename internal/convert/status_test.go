@@ -109,6 +109,7 @@ func TestEngineThatHasJustStartedDoesNotOverwriteWhatIsKnown(t *testing.T) {
 	before := AppStatus(v1alpha1.AppStatus{}, synced())
 	fresh := engine.Snapshot{State: engine.StateUnknown, Reason: fault.Initializing, Since: noon.Add(time.Hour)}
 	equal(t, before, AppStatus(before, fresh))
+	equal(t, before, AppStatus(before, engine.Snapshot{})) // not one step taken
 	if got := AppStatus(v1alpha1.AppStatus{}, fresh); got.State != "Unknown" {
 		t.Errorf("the state of a new App is %q", got.State)
 	}

@@ -69,14 +69,14 @@ func established(ctx context.Context, c client.Client, name string) error {
 		if err := c.Get(ctx, client.ObjectKey{Name: name}, crd); err != nil {
 			return false, err
 		}
-		conditions, _, err := unstructured.NestedSlice(crd.Object, "status", "conditions")
+		conditions, _, _ := unstructured.NestedSlice(crd.Object, "status", "conditions") // null at first
 		for _, one := range conditions {
 			condition, _ := one.(map[string]any)
 			if condition["type"] == "Established" && condition["status"] == "True" {
 				return true, nil
 			}
 		}
-		return false, err
+		return false, nil
 	})
 }
 
