@@ -150,9 +150,9 @@ func verdict(f facts, o outcome) (State, fault.Reason, string, string) {
 	return StateSynced, fault.Synced, fmt.Sprintf("%d objects, all healthy", f.counts.Total), ""
 }
 
-// noContact tells the errors that say nothing about the revision: the world is away.
+// noContact tells the errors that say nothing about the revision: the world is away or busy, and it is tried again.
 func noContact(f *fault.Error) bool {
-	return f.Reason == fault.ClusterUnreachable || (f.Class == fault.Transient && f.Reason == fault.Unreachable)
+	return f.Reason == fault.ClusterUnreachable || (f.Class == fault.Transient && f.Reason != fault.Internal)
 }
 
 func healthMessage(b health.Blame) string {

@@ -48,6 +48,9 @@ func TestTheFirstMatchingStateWins(t *testing.T) {
 			facts{spec: spec, counts: healthy, worst: good, memory: applied},
 			outcome{err: &fault.Error{Class: fault.Transient, Reason: fault.Unreachable}}, StateUnknown, fault.Unreachable, SyncUnknown,
 		},
+		"an API server that is busy is Unknown, and tried again": {
+			facts{spec: spec, worst: good}, outcome{err: &fault.Error{Class: fault.Transient, Reason: fault.Conflict}}, StateUnknown, fault.Conflict, SyncUnknown,
+		},
 		"an invalid revision is Failed, however healthy the old one is": {
 			facts{spec: spec, counts: healthy, worst: good, memory: applied},
 			outcome{err: &fault.Error{Class: fault.Invalid, Reason: fault.SyntaxInvalid}}, StateFailed, fault.SyntaxInvalid, SyncUnknown,
