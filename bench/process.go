@@ -1,0 +1,145 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// memory is private memory in bytes: what would be free if the process ended.
+type memory struct {
+	Daemon  int64 `json:"daemon"`
+	Workers int64 `json:"workers"`
+	Git     int64 `json:"git"`
+}
+
+func (m memory) total() int64 { return m.Daemon + m.Workers + m.Git }
+
+// family is a process and all below it.
+func family(root int) []int {
+	children := map[int][]int{}
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is well formed
+	for _, path := range stats {
+		fields := statFields(path)
+		if len(fields) < 2 {
+			continue // it has ended
+		}
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		parent, _ := strconv.Atoi(fields[1])
+		children[parent] = append(children[parent], pid)
+	}
+	out := []int{root}
+	for i := 0; i < len(out); i++ {
+		out = append(out, children[out[i]]...)
+	}
+	return out
+}
+
+// statFields are the fields of /proc/PID/stat after the name: the state is field 0, the parent field 1.
+func statFields(path string) []string {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil
+	}
+	return strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+}
+
+// clockTicks a second; Linux shows times in these to every program.
+const clockTicks = 100
+
+// cpuOf is the processor time of a process, its living descendants, and the dead ones that were waited for.
+func cpuOf(root int) time.Duration {
+	ticks := 0
+	for _, pid := range family(root) {
+		fields := statFields("/proc/" + strconv.Itoa(pid) + "/stat")
+		if len(fields) < 15 {
+			continue
+		}
+		for _, f := range fields[11:15] { // utime, stime, cutime, cstime
+			n, _ := strconv.Atoi(f)
+			ticks += n
+		}
+	}
+	return time.Duration(ticks) * time.Second / clockTicks
+}
+
+// ownCPU is the processor time of the bench alone, without its children.
+func ownCPU() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func memoryOf(root int) memory {
+	var m memory
+	for _, pid := range family(root) {
+		private := privateBytes(pid)
+		args, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline") // empty when it has ended
+		switch {
+		case pid == root:
+			m.Daemon += private
+		case bytes.Contains(args, []byte("render-worker")):
+			m.Workers += private
+		default:
+			m.Git += private
+		}
+	}
+	return m
+}
+
+func privateBytes(pid int) int64 {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/smaps_rollup")
+	if err != nil {
+		return 0 // it has ended
+	}
+	var kib int64
+	for line := range strings.Lines(string(b)) {
+		if fields := strings.Fields(line); len(fields) >= 2 && strings.HasPrefix(fields[0], "Private_") {
+			n, _ := strconv.ParseInt(fields[1], 10, 64)
+			kib += n
+		}
+	}
+	return kib << 10
+}
+
+// sampler keeps the peak of the daemon's memory.
+type sampler struct {
+	peak memory
+	stop chan struct{}
+	done chan struct{}
+}
+
+const sampleEvery = 250 * time.Millisecond
+
+func sample(root int) *sampler {
+	s := &sampler{stop: make(chan struct{}), done: make(chan struct{})}
+	go func() {
+		defer close(s.done)
+		tick := time.NewTicker(sampleEvery)
+		defer tick.Stop()
+		for {
+			if m := memoryOf(root); m.total() > s.peak.total() {
+				s.peak = m
+			}
+			select {
+			case <-s.stop:
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	return s
+}
+
+// end stops the sampling and gives the peak.
+func (s *sampler) end() memory {
+	close(s.stop)
+	<-s.done
+	return s.peak
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+)
+
+// measureSteady looks at a daemon that has nothing to do.
+func measureSteady(ctx context.Context, s *stage, r *report) error {
+	if err := s.quiet(); err != nil {
+		return err
+	}
+	if _, err := s.audit.since(); err != nil {
+		return err
+	}
+	s.cpuProfile("steady", int(s.config.steady.Seconds()))
+	cpu, began := cpuOf(s.daemon.pid()), time.Now()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(s.config.steady):
+	}
+	took := time.Since(began)
+	cpu = cpuOf(s.daemon.pid()) - cpu
+	asked, err := s.audit.since()
+	if err != nil {
+		return err
+	}
+	what := fmt.Sprintf("steady state, %d apps, %d objects", s.config.apps, 4*s.config.apps)
+	r.value(fmt.Sprintf("%s: requests in %v", what, s.config.steady), float64(asked.total()), "", fmt.Sprintf("%s; besides %d of the leader's Lease", asked.byVerb(), asked.Leases))
+	r.value(what+": CPU", 100*cpu.Seconds()/took.Seconds(), "% of a core", "")
+	r.memory(what+": private memory", memoryOf(s.daemon.pid()))
+	r.detail(what+": requests", asked)
+	return nil
+}
+
+// measureRestart ends the daemon and starts it again: with what it kept on disk, then without.
+func measureRestart(ctx context.Context, s *stage, r *report) error {
+	for _, one := range []struct{ name, forget string }{
+		{"restart, state kept", ""}, {"restart, fingerprints lost", "history.db*"}, {"restart, all local files lost", "*"},
+	} {
+		if err := s.restart(ctx, r, one.name, one.forget); err != nil {
+			return fmt.Errorf("%s: %w", one.name, err)
+		}
+	}
+	return nil
+}
+
+func (s *stage) restart(ctx context.Context, r *report, name, forget string) error {
+	s.daemon.stop()
+	if err := removeAll(filepath.Join(s.dir, "state"), forget); err != nil {
+		return err
+	}
+	if _, err := s.audit.since(); err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := s.startDaemon(ctx); err != nil {
+		return err
+	}
+	if err := s.quiet(); err != nil {
+		return err
+	}
+	rest := time.Since(began) - 3*time.Second
+	asked, err := s.audit.since()
+	if err != nil {
+		return err
+	}
+	what := fmt.Sprintf("%s, %d apps", name, s.config.apps)
+	r.value(what+": until at rest", seconds(rest), "s", "from the start of the process to its last request")
+	r.value(what+": CPU", seconds(cpuOf(s.daemon.pid())), "CPU s", "")
+	r.requests(what+": requests", asked, s.config.apps)
+	return nil
+}

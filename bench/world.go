@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"plumb.cd/plumb/api/v1alpha1"
+)
+
+// world is what the bench sees through its own watches, whoever applied it.
+type world struct {
+	mu        sync.Mutex
+	objects   map[string]thing
+	listeners map[int]func(thing)
+	next      int
+	lost      error
+}
+
+// thing is one object as of an event.
+type thing struct {
+	kind, namespace, name, mark string
+	version                     uint64
+	deleted                     bool
+	healthy                     bool              // of a Deployment
+	data                        map[string]string // of a ConfigMap
+	rev                         string            // of a Deployment's template
+	state, revision             string            // of an App
+	at                          time.Time
+}
+
+func (t thing) key() string { return t.kind + "/" + t.namespace + "/" + t.name }
+
+// watchWorld starts the watches; they end with ctx.
+func watchWorld(ctx context.Context, c *kubernetes.Clientset, hub client.WithWatch) (*world, error) {
+	w := &world{objects: map[string]thing{}, listeners: map[int]func(thing){}}
+	o := metav1.ListOptions{LabelSelector: markLabel, TimeoutSeconds: new(int64)}
+	*o.TimeoutSeconds = 24 * 60 * 60
+	all := metav1.NamespaceAll
+	for _, open := range []func() (watch.Interface, error){
+		func() (watch.Interface, error) { return c.AppsV1().Deployments(all).Watch(ctx, o) },
+		func() (watch.Interface, error) { return c.CoreV1().ConfigMaps(all).Watch(ctx, o) },
+		func() (watch.Interface, error) { return c.CoreV1().Services(all).Watch(ctx, o) },
+		func() (watch.Interface, error) { return c.CoreV1().ServiceAccounts(all).Watch(ctx, o) },
+		func() (watch.Interface, error) {
+			return hub.Watch(ctx, &v1alpha1.AppList{}, &client.ListOptions{Raw: &metav1.ListOptions{TimeoutSeconds: o.TimeoutSeconds}})
+		},
+	} {
+		events, err := open()
+		if err != nil {
+			return nil, err
+		}
+		go w.follow(ctx, events)
+	}
+	return w, nil
+}
+
+func (w *world) follow(ctx context.Context, events watch.Interface) {
+	defer events.Stop()
+	for e := range events.ResultChan() {
+		at := time.Now()
+		if t, ok := read(e.Object); ok {
+			t.at, t.deleted = at, e.Type == watch.Deleted
+			w.tell(t)
+		}
+	}
+	if ctx.Err() == nil {
+		w.mu.Lock()
+		w.lost = errors.New("a watch of the bench ended")
+		w.mu.Unlock()
+	}
+}
+
+func read(o runtime.Object) (thing, bool) {
+	m, ok := o.(metav1.Object)
+	if !ok {
+		return thing{}, false
+	}
+	t := thing{namespace: m.GetNamespace(), name: m.GetName(), mark: m.GetLabels()[markLabel]}
+	t.version, _ = strconv.ParseUint(m.GetResourceVersion(), 10, 64)
+	switch o := o.(type) {
+	case *appsv1.Deployment:
+		t.kind, t.rev = "Deployment", o.Spec.Template.Annotations["rev"]
+		t.healthy = o.Status.ObservedGeneration >= o.Generation && o.Status.UpdatedReplicas == *o.Spec.Replicas &&
+			o.Status.Replicas == *o.Spec.Replicas && o.Status.AvailableReplicas == *o.Spec.Replicas
+	case *corev1.ConfigMap:
+		t.kind, t.data, t.healthy = "ConfigMap", o.Data, true
+	case *corev1.Service:
+		t.kind, t.healthy = "Service", true
+	case *corev1.ServiceAccount:
+		t.kind, t.healthy = "ServiceAccount", true
+	case *v1alpha1.App:
+		t.kind, t.state = "App", o.Status.State
+		if o.Status.Revision != nil {
+			t.revision = o.Status.Revision.Healthy
+		}
+	default:
+		return thing{}, false
+	}
+	return t, true
+}
+
+func (w *world) tell(t thing) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if t.deleted {
+		delete(w.objects, t.key())
+	} else {
+		w.objects[t.key()] = t
+	}
+	for _, l := range w.listeners {
+		l(t)
+	}
+}
+
+// expect begins to wait for an event. It is called before the deed, and the returned function after it.
+func (w *world) expect(fits func(thing) bool) func(context.Context, string) (thing, error) {
+	found := make(chan thing, 1)
+	w.mu.Lock()
+	id := w.next
+	w.next++
+	w.listeners[id] = func(t thing) {
+		if fits(t) {
+			select {
+			case found <- t:
+			default:
+			}
+		}
+	}
+	w.mu.Unlock()
+	return func(ctx context.Context, what string) (thing, error) {
+		defer func() {
+			w.mu.Lock()
+			delete(w.listeners, id)
+			w.mu.Unlock()
+		}()
+		select {
+		case t := <-found:
+			return t, nil
+		case <-ctx.Done():
+			return thing{}, ctx.Err()
+		case <-time.After(patience):
+			return thing{}, fmt.Errorf("not within %v: %s", patience, what)
+		}
+	}
+}
+
+// get gives the newest state of an object.
+func (w *world) get(key string) (thing, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t, ok := w.objects[key]
+	return t, ok
+}
+
+// expectCount begins to wait until n things fit; a thing that no longer does is taken off again.
+func (w *world) expectCount(n int, fits func(thing) bool) func(context.Context, string) (thing, error) {
+	have := map[string]bool{}
+	return w.expect(func(t thing) bool {
+		if !t.deleted && fits(t) {
+			have[t.key()] = true
+		} else {
+			delete(have, t.key())
+		}
+		return len(have) >= n
+	})
+}
