@@ -81,6 +81,7 @@ type rendered struct {
 	count    int
 	renderer string
 	asked    []string // API versions that a chart asked for
+	served   []string // those of them that the cluster has
 	err      error
 }
 

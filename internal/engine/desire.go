@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,7 +39,7 @@ func (e *Engine) desire(ctx context.Context, a *app, spec App, where render.Targ
 	a.mu.Lock()
 	have := a.rendered
 	a.mu.Unlock()
-	if have.valid && have.request == request {
+	if have.valid && have.request == request && slices.Equal(have.served, served(have.asked, where.APIVersions)) {
 		return have, have.err
 	}
 	inputs, err := e.gather(ctx, a, spec)
@@ -61,7 +62,7 @@ func (e *Engine) desire(ctx context.Context, a *app, spec App, where render.Targ
 		}
 		a.mu.Lock()
 		next.valid = a.rendered.valid && !stale
-		next.request = request
+		next.request, next.served = request, served(next.asked, where.APIVersions)
 		again := !next.valid
 		if next.err != nil && next.bundle == "" {
 			next.bundle, next.revs, next.seen = have.bundle, have.revs, have.seen
@@ -75,6 +76,21 @@ func (e *Engine) desire(ctx context.Context, a *app, spec App, where render.Targ
 			return next, err
 		}
 	}
+}
+
+// served are the API versions, of those that a chart asked for, that the cluster has: when they change, the chart may
+// render otherwise. A chart that read the whole list ("*") depends on all of it.
+func served(asked, versions []string) []string {
+	if slices.Contains(asked, "*") {
+		return versions
+	}
+	var out []string
+	for _, v := range asked {
+		if _, ok := slices.BinarySearch(versions, v); ok {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 // requestKey is all of an App and its target that decides how its sources render.
