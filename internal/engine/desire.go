@@ -40,6 +40,9 @@ func (e *Engine) desire(ctx context.Context, a *app, spec App, where render.Targ
 	have := a.rendered
 	a.mu.Unlock()
 	if have.valid && have.request == request && slices.Equal(have.served, served(have.asked, where.APIVersions)) {
+		if err := a.lostSource(spec); err != nil {
+			return have, err
+		}
 		return have, have.err
 	}
 	inputs, err := e.gather(ctx, a, spec)
@@ -91,6 +94,20 @@ func served(asked, versions []string) []string {
 		}
 	}
 	return out
+}
+
+// lostSource says which source is gone for good: its branch was deleted, or its repository lets nobody in any more. A server
+// that is merely away changes nothing about what Git said.
+func (a *app) lostSource(spec App) error {
+	for _, sr := range a.repos {
+		if s := spec.Sources[sr.index]; s.Chart == nil {
+			_, _, err := sr.repo.at(s.Ref)
+			if err != nil && !isPending(err) && fault.Of(err).Class != fault.Transient {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // requestKey is all of an App and its target that decides how its sources render.
