@@ -264,6 +264,15 @@ func (s *stage) cpuProfile(name string, seconds int) {
 		return
 	}
 	go func() {
+		raw, err := s.admin.RESTClient().Get().AbsPath("/debug/pprof/profile").Param("seconds", strconv.Itoa(seconds)).DoRaw(context.Background())
+		if err == nil {
+			err = os.WriteFile(filepath.Join(s.config.profile, name+".controlplane.cpu"), raw, 0o644)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "profile of the control plane:", err)
+		}
+	}()
+	go func() {
 		url := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", debugAddress, seconds)
 		if err := fetch(url, filepath.Join(s.config.profile, name+".cpu")); err != nil {
 			fmt.Fprintln(os.Stderr, "profile:", err)

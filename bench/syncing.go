@@ -62,7 +62,7 @@ func (s *stage) plumbSync(ctx context.Context, r *report) (firstSync, error) {
 	}
 	healthy := s.world.expectCount(4*n, func(t thing) bool { return t.mark == plumbMark && t.healthy })
 	synced := s.world.expectCount(n, func(t thing) bool { return t.kind == "App" && t.state == "Synced" })
-	s.cpuProfile("sync", 3+n/100)
+	s.cpuProfile("sync", 8+n/100)
 	peak, cpu, server := sample(s.daemon.pid()), cpuOf(s.daemon.pid()), cpuOf(s.plane.pid())
 	began := time.Now()
 	if err := s.createApps(ctx); err != nil {
