@@ -60,7 +60,8 @@ type Watch struct {
 const (
 	retryFirst = 200 * time.Millisecond
 	retryMost  = 30 * time.Second
-	retryRare  = 2 * time.Minute // for what somebody has to mend: a forbidden kind
+	retryRare  = 2 * time.Minute  // for what somebody has to mend: a forbidden kind
+	momentMost = 10 * time.Second // that an API server may ask for before it counts as a loss
 	watchFor   = 30 * time.Minute
 )
 
@@ -138,6 +139,7 @@ func (w *Watch) Wait(ctx context.Context) error {
 // again when the API server no longer has the events in between.
 func (w *Watch) run(ctx context.Context) {
 	delay := time.Duration(0)
+	var asked time.Time // when the API server first asked for a moment, and only that since
 	for ctx.Err() == nil {
 		changed := w.c.KindsChanged() // before looking, so that no change is missed
 		began := time.Now()
@@ -152,7 +154,15 @@ func (w *Watch) run(ctx context.Context) {
 		default:
 			delay = min(max(2*delay, retryFirst), retryMost)
 		}
-		w.noteLoss(err)
+		switch {
+		case !w.isMoment(err):
+			asked = time.Time{}
+			w.noteLoss(err)
+		case asked.IsZero():
+			asked = began
+		case time.Since(asked) > momentMost:
+			w.noteLoss(err)
+		}
 		if wait(ctx, jitter(patience(err, delay)), changed) != nil {
 			return
 		}
@@ -260,6 +270,12 @@ func (w *Watch) noteLoss(err error) {
 	if was || first {
 		w.sink.Lost(w.gvk, err)
 	}
+}
+
+// isMoment reports whether the API server only asked to come again while it sets the kind's store up, as it does when a
+// definition is new. A watch that was current has nothing to wait for.
+func (w *Watch) isMoment(err error) bool {
+	return apierrors.IsTooManyRequests(err) && !w.Synced()
 }
 
 // patience is how long to wait before the next try: long for what only somebody can mend, which wakes us when it is the

@@ -214,6 +214,33 @@ func TestAfterAGapTheWatchListsAgainAndFindsDeletions(t *testing.T) {
 	}
 }
 
+func TestAnAPIServerThatAsksForAMomentIsNoLoss(t *testing.T) {
+	cp := cptest.Shared(t)
+	ns := cp.Namespace(t)
+	rc := cp.EngineConfig(t)
+	var asked atomic.Int32
+	rc.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Query().Get("watch") == "true" && asked.Add(1) <= 3 {
+				return refusal(http.StatusTooManyRequests, metav1.StatusReasonTooManyRequests), nil
+			}
+			return next.RoundTrip(r)
+		})
+	})
+	c := connect(t, rc)
+	r := newRecorder()
+	c.EnsureWatch(configMaps, r)
+	apply(t, c, owned(configMap(ns, "one", "a")))
+	if err := c.WaitSynced(t.Context(), configMaps); err != nil {
+		t.Fatal(err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.lost) > 0 || r.synced != 1 || asked.Load() < 4 {
+		t.Errorf("lost %v, synced %d times, asked %d times", r.lost, r.synced, asked.Load())
+	}
+}
+
 // refusal is an answer of the API server.
 func refusal(code int, reason metav1.StatusReason) *http.Response {
 	w := httptest.NewRecorder()
