@@ -71,10 +71,13 @@ func (d *demo) synced(ctx context.Context) error {
 		return err
 	}
 	began := time.Now()
-	output, _, err := d.plumb.Run(ctx, "--kubeconfig", d.plumb.Kubeconfig, "apply", "-q", file)
+	output, code, err := d.plumb.Run(ctx, "--kubeconfig", d.plumb.Kubeconfig, "apply", "-q", file)
 	d.stage.command("plumb apply bootstrap.yaml", output)
+	if err == nil && code != 0 {
+		err = fmt.Errorf("plumb apply ended with code %d", code)
+	}
 	if err != nil {
-		return err
+		return err // nothing of the rest can be
 	}
 	var all []app
 	err = until(ctx, firstWithin, func(ctx context.Context) (bool, error) {
