@@ -15,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -293,6 +294,62 @@ func TestMemoryAndStatusNeverLoseEachOther(t *testing.T) {
 	raw := string(w.app(t, "memory").Status.Memory.Raw)
 	if strings.Contains(raw, "h1") || !strings.Contains(raw, `"h2":"Succeeded"`) {
 		t.Errorf("the memory is %s", raw)
+	}
+}
+
+func TestMemoryComesWithTheStatusInOneWrite(t *testing.T) {
+	w := setUp(t)
+	w.create(t, newApp("onewrite"))
+	k := w.key("onewrite")
+	cptest.Eventually(t, soon, "the engine hears of the App", func() bool { return len(w.told(k)) == 1 })
+	before := settles(t, w, "onewrite")
+	versions := w.versions(t, "onewrite", before)
+	s := snapshot(engine.StateSynced, fault.Synced)
+	s.Memory = engine.Memory{Version: 3, Attempt: &engine.Attempt{ID: "a", Outcome: "Succeeded"}}
+	w.say(k, s)
+	cptest.Eventually(t, soon, "both are in the status", func() bool {
+		s := w.app(t, "onewrite").Status
+		return s.State == "Synced" && s.Memory != nil && strings.Contains(string(s.Memory.Raw), "Succeeded")
+	})
+	// What the engine made durable itself is newer than the Snapshot that is on its way.
+	if err := w.ledger.SaveMemory(t.Context(), k, engine.Memory{Version: 5, LastRequest: "5"}); err != nil {
+		t.Fatal(err)
+	}
+	s.Message, s.Memory = "later", engine.Memory{Version: 4, LastRequest: "4"}
+	w.say(k, s)
+	cptest.Eventually(t, soon, "the message is told", func() bool { return w.app(t, "onewrite").Status.Message == "later" })
+	if err := w.ledger.SaveMemory(t.Context(), k, engine.Memory{Version: 4, LastRequest: "4"}); err != nil {
+		t.Fatal(err)
+	}
+	if raw := string(w.app(t, "onewrite").Status.Memory.Raw); !strings.Contains(raw, `"lastRequest":"5"`) {
+		t.Errorf("an older memory went over a newer one: %s", raw)
+	}
+	if got := versions(); got != 3 {
+		t.Errorf("%d writes, not one for the outcome with its memory, one for the memory, one for the message", got)
+	}
+}
+
+// versions counts the states of an App after a version, as a watch shows them.
+func (w world) versions(t *testing.T, name, after string) func() int {
+	t.Helper()
+	hub := w.hub.(client.WithWatch)
+	events, err := hub.Watch(t.Context(), &v1alpha1.AppList{}, &client.ListOptions{
+		Namespace: w.namespace, FieldSelector: fields.OneTermEqualSelector("metadata.name", name), Raw: &metav1.ListOptions{ResourceVersion: after},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() int {
+		last := w.app(t, name).ResourceVersion
+		n := 0
+		for e := range events.ResultChan() {
+			n++
+			if e.Object.(client.Object).GetResourceVersion() == last {
+				break
+			}
+		}
+		events.Stop()
+		return n
 	}
 }
 

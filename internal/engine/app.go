@@ -43,25 +43,26 @@ type app struct {
 	target *target
 
 	// stepping is held by whoever takes a step, or looks at the fields below from outside.
-	stepping   sync.Mutex
-	mem        Memory
-	memSaved   Memory
-	run        *run
-	fights     *drift.Fights
-	yields     map[object.ID][]string // fields left to others after a fight
-	left       map[object.ID][]string // fields left to others by the objects' own annotations
-	pruneHeld  bool                   // pruning waits for other Apps of the revision
-	kept       []string               // objects that are no longer in Git and stay
-	yieldsSeen int                    // len(yields) that the eyes were made for
-	notes      []string               // the newest findings of drift, for people
-	retry      backoff
-	refreshed  string
-	kinds      []schema.GroupVersionKind // of the bundle kindsFor
-	kindsFor   object.Digest
-	failure    *failure
-	plannedFor int64 // generation of the last plan
-	verified   bool  // what is live was held against what was applied, once in this process
-	unsettled  bool  // healing or an attempt failed: the next plan looks at everything
+	stepping    sync.Mutex
+	mem         Memory
+	memSaved    Memory // as it was made durable last
+	memNumbered Memory // as it got its Version
+	run         *run
+	fights      *drift.Fights
+	yields      map[object.ID][]string // fields left to others after a fight
+	left        map[object.ID][]string // fields left to others by the objects' own annotations
+	pruneHeld   bool                   // pruning waits for other Apps of the revision
+	kept        []string               // objects that are no longer in Git and stay
+	yieldsSeen  int                    // len(yields) that the eyes were made for
+	notes       []string               // the newest findings of drift, for people
+	retry       backoff
+	refreshed   string
+	kinds       []schema.GroupVersionKind // of the bundle kindsFor
+	kindsFor    object.Digest
+	failure     *failure
+	plannedFor  int64 // generation of the last plan
+	verified    bool  // what is live was held against what was applied, once in this process
+	unsettled   bool  // healing or an attempt failed: the next plan looks at everything
 }
 
 type sourceRepo struct {
@@ -125,7 +126,7 @@ func (b *backoff) reset() { *b = backoff{} }
 
 func newApp(spec App) *app {
 	return &app{
-		key: spec.Key, uid: spec.UID, mem: spec.Memory, memSaved: spec.Memory,
+		key: spec.Key, uid: spec.UID, mem: spec.Memory, memSaved: spec.Memory, memNumbered: spec.Memory,
 		yields:   map[object.ID][]string{},
 		fights:   drift.NewFights(),
 		snapshot: Snapshot{Key: spec.Key, Memory: spec.Memory},

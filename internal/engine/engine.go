@@ -21,7 +21,8 @@ type Renderer interface {
 	Render(ctx context.Context, files render.Files, req render.Request) (render.Result, error)
 }
 
-// MemoryStore makes an App's Memory durable (in its status). SaveMemory returns when the write is stored.
+// MemoryStore makes an App's Memory durable (in its status). SaveMemory returns when the write is stored; it is called
+// where the engine must not go on before. Any other change of the Memory comes with the Snapshot, whose reader stores it.
 type MemoryStore interface {
 	SaveMemory(ctx context.Context, key Key, m Memory) error
 }
@@ -171,9 +172,32 @@ func (e *Engine) Snapshot(key Key) (Snapshot, bool) {
 	if a == nil {
 		return Snapshot{}, false
 	}
+	return e.read(a), true
+}
+
+// read gives an App's snapshot with what is filled in on reading.
+func (e *Engine) read(a *app) Snapshot {
+	repos, _ := e.wires(a)
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.snapshot, true
+	s, spec, valid := a.snapshot, a.spec, a.rendered.valid
+	a.mu.Unlock()
+	if valid {
+		s.Head = headOf(repos, spec)
+	}
+	return s
+}
+
+// headOf is the commit that the first Git source of an App stands at.
+func headOf(repos []sourceRepo, spec App) string {
+	for _, sr := range repos {
+		if s := spec.Sources[min(sr.index, len(spec.Sources)-1)]; s.Chart == nil {
+			at, _, err := sr.repo.at(s.Ref)
+			if err == nil {
+				return at.Commit
+			}
+		}
+	}
+	return ""
 }
 
 func (e *Engine) app(key Key) *app {

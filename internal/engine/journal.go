@@ -73,7 +73,7 @@ func (j *journal) Pruned(step plan.Step) {
 
 // save makes the App's memory durable; it is a no-op where nothing changed since the last time.
 func (e *Engine) save(ctx context.Context, a *app) error {
-	if e.o.Memory == nil || reflect.DeepEqual(a.mem, a.memSaved) {
+	if e.o.Memory == nil || !a.number() {
 		return nil
 	}
 	m := a.mem.clone()
@@ -82,6 +82,28 @@ func (e *Engine) save(ctx context.Context, a *app) error {
 	}
 	a.memSaved = m
 	return nil
+}
+
+// keep sees to it that the App's memory is stored after a step. What would be done a second time if it were lost is made
+// durable here. All else goes with the Snapshot, whose reader stores it together with the status: one write, not two.
+func (e *Engine) keep(ctx context.Context, a *app) error {
+	if e.o.Memory == nil || !a.number() {
+		return nil
+	}
+	m, s := &a.mem, &a.memSaved
+	if m.LastRequest != s.LastRequest || m.LastCancel != s.LastCancel || m.Rewritten != s.Rewritten || !reflect.DeepEqual(m.RolledBack, s.RolledBack) {
+		return e.save(ctx, a)
+	}
+	return nil
+}
+
+// number gives the memory a version of its own when it changed, and reports whether it is not durable.
+func (a *app) number() bool {
+	if !reflect.DeepEqual(a.mem, a.memNumbered) {
+		a.mem.Version++
+		a.memNumbered = a.mem.clone()
+	}
+	return a.mem.Version != a.memSaved.Version
 }
 
 // clone copies what later steps change.

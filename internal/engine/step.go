@@ -68,7 +68,7 @@ func (e *Engine) step(ctx context.Context, a *app) time.Time {
 		return time.Time{}
 	}
 	if !o.deleted {
-		if err := e.save(ctx, a); err != nil && ctx.Err() == nil {
+		if err := e.keep(ctx, a); err != nil && ctx.Err() == nil {
 			e.o.Log.Warn("what an App must remember could not be stored; it is tried again", "app", a.key.String(), "err", err)
 			o.wakeBy(a.retry.next(e.o.Now()))
 		}
@@ -105,6 +105,9 @@ func (e *Engine) advance(ctx context.Context, a *app, spec App) outcome {
 		return o
 	}
 	o := outcome{desired: &Deployed{Bundle: d.bundle, Revisions: d.revs, At: d.seen}, warnings: d.warnings}
+	if applied := a.mem.Applied; applied != nil && applied.Bundle == d.bundle {
+		o.desired.Revisions = applied.Revisions // a newer commit that changes nothing is no news of this App
+	}
 	a.noteRewrite()
 	c := a.choose(spec, *o.desired, e.o.Now(), &o)
 	e.announce(ctx, a, spec, conn, c)

@@ -141,6 +141,9 @@ type Memory struct {
 	LastRefresh string         `json:"lastRefresh,omitempty"`
 	LastCancel  string         `json:"lastCancel,omitempty"`
 	Charts      []chart.Locked `json:"charts,omitempty"`
+
+	// Version grows with each change, as long as the process lives. What stores it never puts an older one over a newer.
+	Version int64 `json:"-"`
 }
 
 // TargetUse says that an App has, or may have, objects of a kind there. Written before the first apply, removed only
@@ -211,14 +214,16 @@ type Snapshot struct {
 	Actions    []string // verbs that make sense now
 	InSync     SyncFact
 	Health     health.Blame
-	Desired    *Deployed // what Git says; At is when it was seen
-	Counts     Counts
-	Progress   *Progress
-	Plan       *plan.Plan // the plan that waits for approval or runs
-	Warnings   []string
-	Memory     Memory
-	Deleted    bool     // the deletion is complete: the finalizer may go
-	Left       []string // what a deletion could not remove, and why
+	Desired    *Deployed // what Git says, by the commit that last changed it; At is when it was seen
+	// Head is the newest commit that the App is known to be up to date with, changed by it or not. Filled in on reading.
+	Head     string
+	Counts   Counts
+	Progress *Progress
+	Plan     *plan.Plan // the plan that waits for approval or runs
+	Warnings []string
+	Memory   Memory
+	Deleted  bool     // the deletion is complete: the finalizer may go
+	Left     []string // what a deletion could not remove, and why
 }
 
 // SyncFact is the field's own word for Git = cluster.

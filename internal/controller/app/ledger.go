@@ -29,14 +29,19 @@ type Ledger struct {
 
 	mu      sync.Mutex
 	entries map[engine.Key]entry
+
+	nextTurn time.Time // to write news of progress
 }
 
 type entry struct {
-	uid   string
-	mark  string              // of what the engine was told
-	rv    string              // that our last status write made
-	wrote *v1alpha1.AppStatus // by that write; nil once the cache has it
-	at    time.Time           // of that write
+	writing *sync.Mutex // held while the App's status is written, by whichever write
+	stored  int64       // version of the memory that is in the status
+	turn    time.Time   // when news of progress may be written
+	uid     string
+	mark    string              // of what the engine was told
+	rv      string              // that our last status write made
+	wrote   *v1alpha1.AppStatus // by that write; nil once the cache has it
+	at      time.Time           // of that write
 }
 
 // NewLedger makes a Ledger that writes through hub.
@@ -44,11 +49,15 @@ func NewLedger(hub client.Client) *Ledger {
 	return &Ledger{hub: hub, entries: map[engine.Key]entry{}}
 }
 
-// SaveMemory returns when m is stored in the App's status.
+// SaveMemory returns when m, or a newer version of it, is stored in the App's status.
 func (l *Ledger) SaveMemory(ctx context.Context, key engine.Key, m engine.Memory) error {
 	value, err := convert.Memory(m)
 	if err != nil {
 		return err
+	}
+	defer l.lock(key)()
+	if m.Version != 0 && m.Version <= l.stored(key) {
+		return nil
 	}
 	uid := l.get(key).uid
 	if uid == "" {
@@ -73,8 +82,25 @@ func (l *Ledger) SaveMemory(ctx context.Context, key engine.Key, m engine.Memory
 			Message: "what the App must remember could not be stored: " + err.Error(), Err: err,
 		}
 	}
+	l.change(key, func(e *entry) { e.stored = m.Version })
 	return nil
 }
+
+// lock keeps others from writing the App's status until the returned function is called.
+func (l *Ledger) lock(key engine.Key) (unlock func()) {
+	var writing *sync.Mutex
+	l.change(key, func(e *entry) {
+		if e.writing == nil {
+			e.writing = &sync.Mutex{}
+		}
+		writing = e.writing
+	})
+	writing.Lock()
+	return writing.Unlock
+}
+
+// stored is the version of the memory that the status has.
+func (l *Ledger) stored(key engine.Key) int64 { return l.get(key).stored }
 
 type operation struct {
 	Op    string          `json:"op"`
@@ -110,7 +136,12 @@ func (l *Ledger) change(key engine.Key, f func(*entry)) {
 func (l *Ledger) told(key engine.Key) string { return l.get(key).mark }
 
 func (l *Ledger) remember(key engine.Key, uid, mark string) {
-	l.change(key, func(e *entry) { e.uid, e.mark = uid, mark })
+	l.change(key, func(e *entry) {
+		if e.uid != uid {
+			e.stored = 0
+		}
+		e.uid, e.mark = uid, mark
+	})
 }
 
 func (l *Ledger) forget(key engine.Key) {
@@ -119,8 +150,8 @@ func (l *Ledger) forget(key engine.Key) {
 	delete(l.entries, key)
 }
 
-func (l *Ledger) wrote(key engine.Key, rv string, s v1alpha1.AppStatus, at time.Time) {
-	l.change(key, func(e *entry) { e.rv, e.wrote, e.at = rv, &s, at })
+func (l *Ledger) wrote(key engine.Key, rv string, s v1alpha1.AppStatus, memory int64, at time.Time) {
+	l.change(key, func(e *entry) { e.rv, e.wrote, e.at, e.stored = rv, &s, at, max(e.stored, memory) })
 }
 
 func (l *Ledger) lastWrite(key engine.Key) time.Time { return l.get(key).at }

@@ -69,7 +69,7 @@ func TestMemoryNeverGoesToAnotherAppOfTheSameName(t *testing.T) {
 
 func TestStatusThatTheCacheHasNotSeenIsRemembered(t *testing.T) {
 	l, key := NewLedger(nil), engine.Key{Name: "a"}
-	l.wrote(key, "200", v1alpha1.AppStatus{State: "Synced"}, metav1.Now().Time)
+	l.wrote(key, "200", v1alpha1.AppStatus{State: "Synced"}, 0, metav1.Now().Time)
 	if got := l.newerStatus(key, "199"); got == nil || got.State != "Synced" {
 		t.Errorf("with an older cache: %v", got)
 	}

@@ -3,11 +3,13 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -15,6 +17,7 @@ import (
 	"plumb.cd/plumb/api/v1alpha1"
 	"plumb.cd/plumb/internal/convert"
 	"plumb.cd/plumb/internal/engine"
+	"plumb.cd/plumb/internal/fault"
 )
 
 // Engine is what the controller needs of the engine.
@@ -29,6 +32,8 @@ const (
 	statusOwner = client.FieldOwner("plumb-status")
 	// quickWithin is how long an attempt may run before the status says so: most end sooner, and then one write tells all.
 	quickWithin = 500 * time.Millisecond
+	// beginWithin is how long an App that has just been met may wait for the first answers before the status says so.
+	beginWithin = 2 * time.Second
 	// writeEvery spaces the writes that tell progress alone.
 	writeEvery = time.Second
 )
@@ -142,38 +147,70 @@ func (r *Reconciler) release(ctx context.Context, app *v1alpha1.App) error {
 	return nil
 }
 
-// report writes the status when it differs from what is there.
+// report writes the status when it differs from what is there, and with it what the App must remember.
 func (r *Reconciler) report(ctx context.Context, key engine.Key, app *v1alpha1.App, s engine.Snapshot) (reconcile.Result, error) {
+	defer r.ledger.lock(key)()
 	if newer := r.ledger.newerStatus(key, app.ResourceVersion); newer != nil {
 		app.Status = *newer // the cache has not seen our last write yet
 	}
 	status := convert.AppStatus(app.Status, s)
-	if equality.Semantic.DeepEqual(app.Status, status) {
+	remembers := s.Memory.Version > r.ledger.stored(key)
+	if !remembers && equality.Semantic.DeepEqual(app.Status, status) {
 		return reconcile.Result{}, nil
 	}
 	if wait := r.patience(key, app.Status, s); wait > 0 {
 		return reconcile.Result{RequeueAfter: wait}, nil
 	}
-	before := app.DeepCopy()
+	patch := client.MergeFrom(app.DeepCopy())
+	if remembers {
+		var err error
+		if patch, err = whole(app, &status, s.Memory); err != nil {
+			return reconcile.Result{}, err
+		}
+	}
 	app.Status = status
-	if err := r.hub.Status().Patch(ctx, app, client.MergeFrom(before), statusOwner); superseded(err) {
+	if err := r.hub.Status().Patch(ctx, app, patch, statusOwner); superseded(err) {
 		return reconcile.Result{}, nil
 	} else if err != nil {
 		return reconcile.Result{}, fmt.Errorf("writing the status of App %s: %w", key, err)
 	}
-	r.ledger.wrote(key, app.ResourceVersion, app.Status, r.now())
+	r.ledger.wrote(key, app.ResourceVersion, app.Status, s.Memory.Version, r.now())
 	return reconcile.Result{}, nil
 }
 
-// patience is how long a write may wait for more to come: an outcome is written at once, an attempt that has only just
-// begun, and news of its progress, are not.
+// whole puts memory into status and makes the patch that replaces all of the App's status: a merge would keep what was
+// taken out of the memory.
+func whole(app *v1alpha1.App, status *v1alpha1.AppStatus, memory engine.Memory) (client.Patch, error) {
+	raw, err := convert.Memory(memory)
+	if err != nil {
+		return nil, err
+	}
+	status.Memory = &runtime.RawExtension{Raw: raw}
+	value, err := json.Marshal(status)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the status of App %s: %w", app.Name, err)
+	}
+	return jsonPatch(operation{Op: "test", Path: "/metadata/uid", Value: quoted(string(app.UID))},
+		operation{Op: "add", Path: "/status", Value: value}), nil
+}
+
+// patience is how long a write may wait for more to come: an outcome is written at once; that an App begins, that an
+// attempt has only just begun, and news of its progress, are not.
 func (r *Reconciler) patience(key engine.Key, old v1alpha1.AppStatus, s engine.Snapshot) time.Duration {
-	if s.State != engine.StateDeploying {
-		return 0
-	}
 	now := r.now()
-	if old.State != string(s.State) {
-		return quickWithin - now.Sub(s.Since)
+	var wait time.Duration
+	switch {
+	case s.State == engine.StateUnknown && s.Reason == fault.Initializing:
+		return beginWithin - now.Sub(s.Since)
+	case s.State != engine.StateDeploying:
+		return 0
+	case old.State != string(s.State):
+		wait = quickWithin - now.Sub(s.Since)
+	default:
+		wait = writeEvery - now.Sub(r.ledger.lastWrite(key))
 	}
-	return writeEvery - now.Sub(r.ledger.lastWrite(key))
+	if wait > 0 {
+		return wait
+	}
+	return r.ledger.progressTurn(key, now)
 }
