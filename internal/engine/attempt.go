@@ -31,7 +31,8 @@ const (
 	defaultDeadline = 15 * time.Minute
 	outcomeOK       = "Succeeded"
 	outcomeFailed   = "Failed"
-	hookStarted     = "Started"
+	hookStarting    = "Starting" // it may exist; when it does not, it never did
+	hookStarted     = "Started"  // it existed
 )
 
 // due says whether a plan should be made now: a bundle that is not applied, somebody's request, or a failure that
@@ -271,7 +272,7 @@ func attemptID(k Key, at Attempt) string {
 func hookOutcomes(hooks map[string]string) map[string]apply.HookOutcome {
 	out := map[string]apply.HookOutcome{}
 	for key, state := range hooks {
-		if state != hookStarted {
+		if state != hookStarted && state != hookStarting {
 			out[key] = apply.HookOutcome{Succeeded: state == outcomeOK}
 		}
 	}
@@ -280,8 +281,8 @@ func hookOutcomes(hooks map[string]string) map[string]apply.HookOutcome {
 
 func startedHooks(hooks map[string]string) map[string]bool {
 	out := map[string]bool{}
-	for key := range hooks {
-		out[key] = true
+	for key, state := range hooks {
+		out[key] = state != hookStarting
 	}
 	return out
 }

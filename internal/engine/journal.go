@@ -6,6 +6,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -24,7 +25,7 @@ type journal struct {
 }
 
 func (j *journal) HookStarted(ctx context.Context, key string) error {
-	return j.hook(ctx, key, hookStarted)
+	return j.hook(ctx, key, hookStarting)
 }
 
 func (j *journal) HookEnded(ctx context.Context, key string, o apply.HookOutcome) error {
@@ -36,6 +37,11 @@ func (j *journal) HookEnded(ctx context.Context, key string, o apply.HookOutcome
 }
 
 func (j *journal) hook(ctx context.Context, key, state string) error {
+	j.note(key, state)
+	return j.e.save(ctx, j.a)
+}
+
+func (j *journal) note(key, state string) {
 	at := *j.run.attempt
 	at.Hooks = maps.Clone(at.Hooks)
 	if at.Hooks == nil {
@@ -43,7 +49,15 @@ func (j *journal) hook(ctx context.Context, key, state string) error {
 	}
 	at.Hooks[key] = state
 	j.run.attempt, j.a.mem.Attempt = &at, &at
-	return j.e.save(ctx, j.a)
+}
+
+// created notes that a hook exists. The end of the step makes that durable: a kill before it finds the hook itself.
+func (j *journal) created(id object.ID) {
+	for key, state := range j.run.attempt.Hooks {
+		if state == hookStarting && strings.HasSuffix(key, ":"+id.String()) {
+			j.note(key, hookStarted)
+		}
+	}
 }
 
 func (j *journal) Applied(step plan.Step, answer *unstructured.Unstructured) {
@@ -55,6 +69,7 @@ func (j *journal) Applied(step plan.Step, answer *unstructured.Unstructured) {
 	set := t.set(a.key)
 	t.hold(step.ID, a.key, o.live.Version)
 	if step.Action == plan.Hook {
+		j.created(step.ID)
 		set.observed(o)
 		t.ensureWatch(answer.GroupVersionKind())
 		return

@@ -168,7 +168,7 @@ type Attempt struct {
 	Outcome   string            `json:"outcome,omitempty"` // Succeeded, Failed, Superseded, Cancelled; empty while it runs
 	Reason    fault.Reason      `json:"reason,omitempty"`
 	Message   string            `json:"message,omitempty"`
-	Hooks     map[string]string `json:"hooks,omitempty"` // hook key → Started, Succeeded, Failed
+	Hooks     map[string]string `json:"hooks,omitempty"` // hook key → Starting, Started, Succeeded, Failed
 	Actor     string            `json:"actor,omitempty"`
 }
 
