@@ -37,6 +37,16 @@ func TestWhatDidNotChangeCostsNothing(t *testing.T) {
 		t.Errorf("%d renders for %d Apps", n, len(apps))
 	}
 
+	states := p.Record("plumb.cd/v1alpha1", "App")
+	t.Cleanup(func() {
+		if !t.Failed() {
+			return
+		}
+		for _, s := range states.All() {
+			t.Logf("%s was %v %v: %v", s.Name, harness.Field(s.Object, "status", "state"), harness.Field(s.Object, "status", "reason"), harness.Field(s.Object, "status", "message"))
+		}
+	})
+
 	t.Log("a warm start writes nothing and asks for no dry-run")
 	mark := p.Audit()
 	p.Stop(t)
