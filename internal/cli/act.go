@@ -147,10 +147,12 @@ func (e *env) wait() *cobra.Command {
 		Use: "wait APP", Short: "Wait until an App is Synced; exit 1 when it fails, 5 when the time is up", Args: oneArg("an App"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return e.withApp(cmd, args[0], waitDefault, func(ctx context.Context, c *client, a server.AppView) error {
-				return e.waitFor(ctx, c, a, func(v server.AppView) (bool, error) {
-					if revision != "" && !strings.HasPrefix(v.Applied, revision) && !strings.HasPrefix(v.Revision, revision) {
-						return false, nil
+				if revision != "" {
+					if err := e.waitRevision(ctx, c, keyOf(a), revision); err != nil {
+						return err
 					}
+				}
+				return e.waitFor(ctx, c, a, func(v server.AppView) (bool, error) {
 					if len(states) > 0 {
 						return slices.ContainsFunc(states, func(s string) bool { return strings.EqualFold(s, string(v.State)) }), nil
 					}
@@ -162,6 +164,26 @@ func (e *env) wait() *cobra.Command {
 	cmd.Flags().StringSliceVar(&states, "for", nil, "wait for one of these states instead")
 	cmd.Flags().StringVar(&revision, "revision", "", "wait for this commit")
 	return cmd
+}
+
+// waitRevision waits until Git, as Plumb knows it, stands at the commit. A commit that does not touch the App makes no
+// event of it, so the App is looked at now and then.
+func (e *env) waitRevision(ctx context.Context, c *client, k engine.Key, revision string) error {
+	const every = 300 * time.Millisecond
+	for {
+		var v server.AppView
+		if err := c.do(ctx, http.MethodGet, appPath(k, ""), nil, &v); err != nil {
+			return err
+		}
+		if strings.HasPrefix(v.Head, revision) || strings.HasPrefix(v.Revision, revision) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return exitError{code: exitTimeout, message: fmt.Sprintf("%s has not reached %s in Git; it stands at %s", k, revision, shortSHA(v.Head)), next: "plumb refresh " + k.Name}
+		case <-time.After(every):
+		}
+	}
 }
 
 // settledOrFailed ends a wait: well when the App is Synced (or held healthily), badly when it will not get there.

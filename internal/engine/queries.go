@@ -432,9 +432,7 @@ func (e *Engine) Snapshots() []Snapshot {
 	e.mu.Unlock()
 	out := make([]Snapshot, 0, len(apps))
 	for _, a := range apps {
-		a.mu.Lock()
-		out = append(out, a.snapshot)
-		a.mu.Unlock()
+		out = append(out, e.read(a))
 	}
 	slices.SortFunc(out, func(x, y Snapshot) int { return compareKeys(x.Key, y.Key) })
 	return out

@@ -26,6 +26,7 @@ type AppView struct {
 	Blocking   *engine.Blocking   `json:"blocking,omitempty"`
 	Actions    []string           `json:"actions,omitempty"`
 	Revision   string             `json:"revision,omitempty"` // what Git says
+	Head       string             `json:"head,omitempty"`     // newest commit that the App is known to be up to date with, changed by it or not
 	Applied    string             `json:"applied,omitempty"`
 	Bundle     string             `json:"bundle,omitempty"`
 	Healthy    *engine.Deployed   `json:"healthy,omitempty"`
@@ -46,7 +47,7 @@ func ViewOf(s engine.Snapshot) AppView {
 		Namespace: s.Key.Namespace, Name: s.Key.Name, State: s.State, Since: s.Since, Reason: string(s.Reason), Message: s.Message,
 		Next: s.Next, Sync: s.InSync, Health: string(s.Health.Status.Level), Blocking: s.Blocking, Actions: s.Actions, Counts: s.Counts,
 		Progress: s.Progress, Attempt: s.Memory.Attempt, RolledBack: s.Memory.RolledBack, Healthy: s.Memory.Healthy,
-		Request: s.Memory.LastRequest, Refreshed: s.Memory.LastRefresh, Warnings: s.Warnings, Generation: s.Generation,
+		Request: s.Memory.LastRequest, Refreshed: s.Memory.LastRefresh, Warnings: s.Warnings, Generation: s.Generation, Head: s.Head,
 	}
 	if s.Desired != nil {
 		v.Bundle = string(s.Desired.Bundle)
