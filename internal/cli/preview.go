@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -62,7 +63,7 @@ func (e *env) preview(ctx context.Context, cmd *cobra.Command, l *localFlags, ar
 		err = e.withApp(cmd, arg, 5*time.Minute, func(ctx context.Context, c *client, a server.AppView) error {
 			return c.do(ctx, http.MethodGet, appPath(keyOf(a), "plan"), nil, &p)
 		})
-		return p, err
+		return p, directoryToo(err, arg)
 	}
 	spec, b, err := e.localRun(ctx, l, arg)
 	if err != nil {
@@ -78,6 +79,19 @@ func (e *env) preview(ctx context.Context, cmd *cobra.Command, l *localFlags, ar
 		return p, err
 	}
 	return leaveOutUnchanged(p), nil
+}
+
+// directoryToo tells who named a directory, where an App was looked for, how directories are written.
+func directoryToo(err error, arg string) error {
+	var x exitError
+	if !asExit(err, &x) || x.code != exitNotFound && x.code != exitUnreachable {
+		return err
+	}
+	if _, missing := os.Stat(arg); missing != nil {
+		return err
+	}
+	x.next = "a directory is written ./" + arg + "; for Apps: " + x.next
+	return x
 }
 
 // leaveOutUnchanged takes the steps out that change nothing, as the dry-run says: a one-shot run does not remember what
@@ -110,6 +124,9 @@ var signs = map[plan.Action]string{
 
 func (e *env) drawPlan(p engine.Preview) error {
 	for _, g := range p.Plan.Groups {
+		if len(g.Steps) == 0 {
+			continue // it only waits for what is there already
+		}
 		if err := e.line(fmt.Sprintf("%s, wave %d", g.Phase, g.Wave)); err != nil {
 			return err
 		}
