@@ -34,14 +34,15 @@ type Ledger struct {
 }
 
 type entry struct {
-	writing *sync.Mutex // held while the App's status is written, by whichever write
-	stored  int64       // version of the memory that is in the status
-	turn    time.Time   // when news of progress may be written
-	uid     string
-	mark    string              // of what the engine was told
-	rv      string              // that our last status write made
-	wrote   *v1alpha1.AppStatus // by that write; nil once the cache has it
-	at      time.Time           // of that write
+	writing   *sync.Mutex // held while the App's status is written, by whichever write
+	stored    int64       // version of the memory that is in the status
+	hasStatus bool        // the App has a status, as far as is known
+	turn      time.Time   // when news of progress may be written
+	uid       string
+	mark      string              // of what the engine was told
+	rv        string              // that our last status write made
+	wrote     *v1alpha1.AppStatus // by that write; nil once the cache has it
+	at        time.Time           // of that write
 }
 
 // NewLedger makes a Ledger that writes through hub.
@@ -68,11 +69,16 @@ func (l *Ledger) SaveMemory(ctx context.Context, key engine.Key, m engine.Memory
 	app := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}
 	same := operation{Op: "test", Path: "/metadata/uid", Value: quoted(uid)}
 	// The whole value is replaced: a merge would keep what was taken out of it.
-	err = l.hub.Status().Patch(ctx, app, jsonPatch(same, operation{Op: "add", Path: "/status/memory", Value: value}), memoryOwner)
-	if apierrors.IsInvalid(err) { // perhaps there is no status yet
-		none := operation{Op: "test", Path: "/status", Value: json.RawMessage("null")}
-		first := operation{Op: "add", Path: "/status", Value: fmt.Appendf(nil, `{"memory":%s}`, value)}
-		if second := l.hub.Status().Patch(ctx, app, jsonPatch(same, none, first), memoryOwner); !apierrors.IsInvalid(second) {
+	later := jsonPatch(same, operation{Op: "add", Path: "/status/memory", Value: value})
+	none := operation{Op: "test", Path: "/status", Value: json.RawMessage("null")}
+	first := jsonPatch(same, none, operation{Op: "add", Path: "/status", Value: fmt.Appendf(nil, `{"memory":%s}`, value)})
+	tries := []client.Patch{later, first}
+	if !l.get(key).hasStatus {
+		tries = []client.Patch{first, later}
+	}
+	err = l.hub.Status().Patch(ctx, app, tries[0], memoryOwner)
+	if apierrors.IsInvalid(err) { // perhaps there is a status where none was known, or none any more
+		if second := l.hub.Status().Patch(ctx, app, tries[1], memoryOwner); !apierrors.IsInvalid(second) {
 			err = second
 		}
 	}
@@ -82,7 +88,7 @@ func (l *Ledger) SaveMemory(ctx context.Context, key engine.Key, m engine.Memory
 			Message: "what the App must remember could not be stored: " + err.Error(), Err: err,
 		}
 	}
-	l.change(key, func(e *entry) { e.stored = m.Version })
+	l.change(key, func(e *entry) { e.stored, e.hasStatus = m.Version, true })
 	return nil
 }
 
@@ -135,11 +141,13 @@ func (l *Ledger) change(key engine.Key, f func(*entry)) {
 // told is the mark of what the engine was told last; empty when it was told nothing.
 func (l *Ledger) told(key engine.Key) string { return l.get(key).mark }
 
-func (l *Ledger) remember(key engine.Key, uid, mark string) {
+func (l *Ledger) remember(key engine.Key, app *v1alpha1.App) {
+	uid, mark := string(app.UID), markOf(app)
 	l.change(key, func(e *entry) {
 		if e.uid != uid {
 			e.stored = 0
 		}
+		e.hasStatus = app.Status.State != "" || app.Status.Memory != nil
 		e.uid, e.mark = uid, mark
 	})
 }
@@ -151,7 +159,7 @@ func (l *Ledger) forget(key engine.Key) {
 }
 
 func (l *Ledger) wrote(key engine.Key, rv string, s v1alpha1.AppStatus, memory int64, at time.Time) {
-	l.change(key, func(e *entry) { e.rv, e.wrote, e.at, e.stored = rv, &s, at, max(e.stored, memory) })
+	l.change(key, func(e *entry) { e.rv, e.wrote, e.at, e.stored, e.hasStatus = rv, &s, at, max(e.stored, memory), true })
 }
 
 func (l *Ledger) lastWrite(key engine.Key) time.Time { return l.get(key).at }

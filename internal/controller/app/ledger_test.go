@@ -42,7 +42,9 @@ func TestMemoryNeverGoesToAnotherAppOfTheSameName(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		l.remember(key, "00000000-0000-0000-0000-000000000000", "")
+		before := app.DeepCopy()
+		before.UID = "00000000-0000-0000-0000-000000000000"
+		l.remember(key, before)
 		if err := l.SaveMemory(t.Context(), key, memory); err == nil {
 			t.Errorf("%s: memory of the App that was there before was stored", name)
 		}
@@ -53,7 +55,7 @@ func TestMemoryNeverGoesToAnotherAppOfTheSameName(t *testing.T) {
 			t.Fatalf("%s: memory is %s", name, app.Status.Memory.Raw)
 		}
 	}
-	l.remember(key, string(app.UID), "")
+	l.remember(key, app)
 	for range 2 {
 		if err := l.SaveMemory(t.Context(), key, memory); err != nil {
 			t.Fatal(err)

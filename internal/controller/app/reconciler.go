@@ -118,7 +118,7 @@ func (r *Reconciler) tell(ctx context.Context, key engine.Key, app *v1alpha1.App
 			return fmt.Errorf("reading App %s: %w", key, err)
 		}
 	}
-	r.ledger.remember(key, string(app.UID), markOf(app))
+	r.ledger.remember(key, app)
 	r.engine.SetApp(convert.App(app))
 	return nil
 }
