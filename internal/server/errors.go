@@ -48,7 +48,10 @@ func problemOf(err error) Problem {
 	if errors.As(err, &tooLarge) {
 		return Problem{Status: http.StatusRequestEntityTooLarge, Message: fmt.Sprintf("the body is larger than %d bytes", tooLarge.Limit)}
 	}
-	f := fault.Of(err)
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		return Problem{Status: http.StatusInternalServerError, Reason: fault.Internal, Message: "something went wrong inside Plumb; the daemon's log says what"}
+	}
 	return Problem{Status: statusOf(f), Reason: f.Reason, Message: f.Message, Where: f.Where, Next: f.Next}
 }
 

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strconv"
@@ -159,6 +160,9 @@ func (s *Server) plan(c *call) error {
 	return c.reply(p)
 }
 
+// historyPage is how many records a page has when nobody says; it is the store's own default.
+const historyPage = 50
+
 func (s *Server) history(c *call) error {
 	if s.o.History == nil {
 		return c.reply(List[history.Event]{Items: []history.Event{}})
@@ -187,7 +191,7 @@ func (s *Server) history(c *call) error {
 	if out.Items == nil {
 		out.Items = []history.Event{}
 	}
-	if n := len(events); n > 0 && n == max(query.Limit, 50) {
+	if n := len(events); n > 0 && n == cmp.Or(query.Limit, historyPage) {
 		out.Next = strconv.FormatInt(events[n-1].Seq, 10)
 	}
 	return c.reply(out)
