@@ -113,9 +113,10 @@ func (x *Execution) act(ctx context.Context, t *task, now time.Time) error {
 		return x.replace(ctx, t, now)
 	case plan.Apply, plan.Recreate:
 		return x.apply(ctx, t, now)
+	default:
+		return &fault.Error{Class: fault.Invalid, Reason: fault.Internal, Where: t.step.ID.String(),
+			Message: fmt.Sprintf("the plan asks for %q, which nobody knows how to do", t.step.Action)}
 	}
-	return &fault.Error{Class: fault.Invalid, Reason: fault.Internal, Where: t.step.ID.String(),
-		Message: fmt.Sprintf("the plan asks for %q, which nobody knows how to do", t.step.Action)}
 }
 
 // retries says whether an error is worth another try.

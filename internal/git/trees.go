@@ -28,15 +28,12 @@ const (
 
 // Type is the mode without permissions: ModeDir, ModeFile, ModeSymlink or ModeGitlink.
 func (m Mode) Type() Mode {
-	switch m & 0o170000 {
-	case ModeDir:
-		return ModeDir
-	case ModeSymlink:
-		return ModeSymlink
-	case ModeGitlink:
-		return ModeGitlink
+	switch t := m & 0o170000; t {
+	case ModeDir, ModeSymlink, ModeGitlink:
+		return t
+	default:
+		return ModeFile
 	}
-	return ModeFile
 }
 
 // Entry is one entry of a tree.

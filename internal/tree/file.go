@@ -35,8 +35,9 @@ func (i info) Mode() fs.FileMode {
 		return fs.ModeDir | 0o555
 	case git.ModeSymlink:
 		return fs.ModeSymlink | 0o444
+	default:
+		return 0o444
 	}
-	return 0o444
 }
 
 // Size reads the file, and is traced as that. It is 0 for a directory, and for a file that cannot be read.

@@ -201,8 +201,9 @@ func kindOf(p place) Kind {
 		return IsSubmodule
 	case git.ModeSymlink:
 		return IsLink
+	default:
+		return IsFile
 	}
-	return IsFile
 }
 
 // content reads a file and traces that.

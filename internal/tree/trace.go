@@ -264,8 +264,9 @@ func hits(k Kind, c git.Change) bool {
 		return c.Kind == git.Added
 	case Read, Link, Submodule:
 		return c.Kind != git.Modified || c.OldOID != c.NewOID || c.TypeChanged()
+	default:
+		return entryChanged(c)
 	}
-	return entryChanged(c)
 }
 
 // entryChanged holds when a listing of the parent comes out differently.
