@@ -176,17 +176,21 @@ func lockFile(ctx context.Context, path string) (*os.File, error) {
 	if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
 		return f, nil
 	}
-	got := make(chan error, 1)
-	go func() { got <- syscall.Flock(int(f.Fd()), syscall.LOCK_EX) }()
+	var refused error
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		refused = syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
+	}()
 	select {
-	case err := <-got:
-		if err != nil {
+	case <-answered:
+		if refused != nil {
 			_ = f.Close()
-			return nil, err
+			return nil, refused
 		}
 		return f, nil
 	case <-ctx.Done():
-		go func() { <-got; _ = f.Close() }() // ends with the other process's work
+		go func() { <-answered; _ = f.Close() }() // ends with the other process's work
 		return nil, failf(fault.Transient, fault.Unreachable, "", "another process works on the mirror: %v", context.Cause(ctx))
 	}
 }
