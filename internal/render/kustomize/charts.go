@@ -145,7 +145,7 @@ func (r chartRun) objects(b *build) ([]render.Object, error) {
 	if b.inflater == nil {
 		return nil, r.fault(fault.RenderFailed, "helmCharts cannot be rendered here: there is no Helm renderer", "")
 	}
-	files := render.Files(b.files)
+	files := b.files
 	if values := r.chart.ValuesInline; len(values) > 0 {
 		data, err := yaml.Marshal(values)
 		if err != nil {

@@ -99,7 +99,7 @@ func (p *Pool) Started() int {
 }
 
 // Close kills every child and waits for it. Renders that run fail.
-func (p *Pool) Close() error {
+func (p *Pool) Close() {
 	p.mu.Lock()
 	p.closed = true
 	p.idle = nil
@@ -112,7 +112,6 @@ func (p *Pool) Close() error {
 		c.kill(errClosed)
 		<-c.exited
 	}
-	return nil
 }
 
 // take gives an idle child that lives, or starts one.

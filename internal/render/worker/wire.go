@@ -148,7 +148,7 @@ const (
 func failureOf(err error) failure {
 	f := fault.Of(err)
 	out := failure{Class: f.Class, Reason: f.Reason, Where: f.Where, Message: f.Message, Next: f.Next}
-	if f.Err != nil && f.Err != err {
+	if f.Err != nil && !errors.Is(f.Err, err) {
 		out.Cause = f.Err.Error()
 	}
 	return out

@@ -52,11 +52,7 @@ func pool(t testing.TB, o worker.Options) *worker.Pool {
 		o.Command[0] = exe
 	}
 	p := worker.NewPool(o)
-	t.Cleanup(func() {
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(p.Close)
 	return p
 }
 
@@ -551,9 +547,7 @@ func TestAWorkerIsReplacedAfterItsRenders(t *testing.T) {
 
 func TestAfterCloseNothingRenders(t *testing.T) {
 	p := pool(t, worker.Options{Size: 1})
-	if err := p.Close(); err != nil {
-		t.Fatal(err)
-	}
+	p.Close()
 	if _, err := p.Render(t.Context(), rendertest.Tree(goodTree), good); err == nil {
 		t.Error("a closed pool rendered")
 	}
