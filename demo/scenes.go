@@ -91,7 +91,7 @@ func (d *demo) synced(ctx context.Context) error {
 		return err
 	}
 	if err != nil {
-		err = fmt.Errorf("%d of %d Apps after %s: %v", len(all), sampleApps, firstWithin, notSynced(all))
+		err = fmt.Errorf("%d of %d Apps after %s: %w", len(all), sampleApps, firstWithin, join(notSynced(all), err))
 	}
 	var objects int64
 	for _, a := range all {
