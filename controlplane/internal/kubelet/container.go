@@ -75,33 +75,35 @@ func (l life) begin(c corev1.Container, b behaviour, was corev1.ContainerStatus)
 		Name: c.Name, Image: c.Image, RestartCount: was.RestartCount, LastTerminationState: was.LastTerminationState,
 	}
 	if b.kind == failsPull {
-		cause := pullError(c.Image)
-		s.State.Waiting = &corev1.ContainerStateWaiting{Reason: reasonErrPull, Message: cause}
-		s.Started = new(bool)
-		return moved{status: s, due: pullBackOff, events: []event{
-			{c.Name, corev1.EventTypeNormal, "Pulling", fmt.Sprintf("Pulling image %q", c.Image)},
-			{c.Name, corev1.EventTypeWarning, "Failed", fmt.Sprintf("Failed to pull image %q: %s", c.Image, cause)},
-			{c.Name, corev1.EventTypeWarning, "Failed", "Error: " + reasonErrPull},
-		}}
+		return pullFails(c, s)
 	}
 	started := true
 	s.Started = &started
 	s.ImageID = imageID(c.Image)
 	s.ContainerID = containerID(l.pod, c.Name, s.RestartCount)
 	s.State.Running = &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(l.now)}
-	m := moved{status: s}
 	switch b.kind {
 	case crashes:
-		m.events = startEvents(c)
+		return moved{status: s, events: startEvents(c)}
 	case neverReady:
-		m.events = append(startEvents(c), event{
+		return moved{status: s, events: append(startEvents(c), event{
 			c.Name, corev1.EventTypeWarning, "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503",
-		})
-	case works:
-		m.status.Ready = b.slow == 0
-		m.due = b.slow
+		})}
+	default:
+		s.Ready = b.slow == 0
+		return moved{status: s, due: b.slow}
 	}
-	return m
+}
+
+func pullFails(c corev1.Container, s corev1.ContainerStatus) moved {
+	cause := pullError(c.Image)
+	s.State.Waiting = &corev1.ContainerStateWaiting{Reason: reasonErrPull, Message: cause}
+	s.Started = new(bool)
+	return moved{status: s, due: pullBackOff, events: []event{
+		{c.Name, corev1.EventTypeNormal, "Pulling", fmt.Sprintf("Pulling image %q", c.Image)},
+		{c.Name, corev1.EventTypeWarning, "Failed", fmt.Sprintf("Failed to pull image %q: %s", c.Image, cause)},
+		{c.Name, corev1.EventTypeWarning, "Failed", "Error: " + reasonErrPull},
+	}}
 }
 
 // running lets the container become ready, complete or crash.

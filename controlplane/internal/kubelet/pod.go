@@ -207,6 +207,7 @@ func setConditions(pod *corev1.Pod, status *corev1.PodStatus, now time.Time) {
 		ready.Reason, ready.Message = "PodCompleted", ""
 	case corev1.PodFailed:
 		ready.Status, ready.Reason, ready.Message = corev1.ConditionFalse, "PodFailed", ""
+	default: // the containers say it
 	}
 	containersReady := ready
 	containersReady.Type = corev1.ContainersReady
