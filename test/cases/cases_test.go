@@ -52,6 +52,7 @@ func TestAnAppEndsWellWhenSyncedOrRefusedAsExpected(t *testing.T) {
 	}{
 		"synced":                              {row{found: found{repo: "r"}, state: "Synced"}, true},
 		"refused as expected":                 {row{found: dependency, state: "Failed", reason: "ChartDependency"}, true},
+		"refused until a server answers":      {row{found: dependency, state: "Unknown", reason: "ChartDependency"}, true},
 		"refused for another reason":          {row{found: dependency, state: "Failed", reason: "RenderFailed"}, false},
 		"refused where that is not expected":  {row{found: found{repo: "r"}, state: "Failed", reason: "ChartDependency"}, false},
 		"failed without any reason":           {row{found: found{repo: "r"}, state: "Failed"}, false},

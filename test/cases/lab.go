@@ -176,6 +176,13 @@ type row struct {
 // synced reports whether the App is as Git says, and healthy.
 func (r row) synced() bool { return r.state == "Synced" }
 
+// refused reports whether Plumb says no, for the reason that is expected. Unknown is such a no: what the App needs cannot
+// be reached, and will be asked for again.
+func (r row) refused() bool {
+	want, known := expected[r.label()]
+	return known && r.reason == want && (r.state == "Failed" || r.state == "Unknown")
+}
+
 // tryAll tries the cases, some at a time, and gives their rows in the order of the cases.
 func (l *lab) tryAll(ctx context.Context, all []found, parallel int) ([]row, error) {
 	rows := make([]row, len(all))
@@ -213,7 +220,7 @@ func (l *lab) try(ctx context.Context, f found) (row, error) {
 			return false, err
 		}
 		r.read(now)
-		return r.state == "Synced" || r.state == "Failed", nil
+		return r.synced() || r.state == "Failed" || r.refused(), nil
 	})
 	r.took = time.Since(began)
 	if err != nil && !wait.Interrupted(err) || ctx.Err() != nil {
