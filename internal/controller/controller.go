@@ -3,6 +3,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -64,6 +65,8 @@ type Engine interface {
 	app.Engine
 	repository.Engine
 	cluster.Engine
+	Expect()
+	Listed()
 }
 
 // Wakers are what the engine calls when it has something new to say. The zero value is ready; nothing blocks.
@@ -85,8 +88,23 @@ func Add(ctx context.Context, m manager.Manager, e Engine, ledger *app.Ledger, w
 	if err := app.Add(m, app.New(hub, live, e, ledger, now), &w.apps); err != nil {
 		return err
 	}
-	if err := repository.Add(ctx, m, repository.New(hub, live, e), &w.repositories); err != nil {
+	repositories, clusters := repository.New(hub, live, e), cluster.New(hub, live, e)
+	if err := repository.Add(ctx, m, repositories, &w.repositories); err != nil {
 		return err
 	}
-	return cluster.Add(ctx, m, cluster.New(hub, live, e), &w.clusters)
+	if err := cluster.Add(ctx, m, clusters, &w.clusters); err != nil {
+		return err
+	}
+	e.Expect()
+	return m.Add(manager.RunnableFunc(func(ctx context.Context) error {
+		defer e.Listed()
+		if !m.GetCache().WaitForCacheSync(ctx) {
+			return nil // it is stopping
+		}
+		// What fails is told by the controllers, which try again.
+		if err := errors.Join(repositories.TellAll(ctx), clusters.TellAll(ctx)); err != nil && ctx.Err() == nil {
+			m.GetLogger().Info("not every Repository and Cluster could be read at the start", "err", err.Error())
+		}
+		return nil
+	}))
 }

@@ -557,3 +557,6 @@ func watch(t *testing.T, w world, name string) func() []string {
 		return states
 	}
 }
+
+func (s *stub) Expect() {}
+func (s *stub) Listed() {}

@@ -60,9 +60,11 @@ type app struct {
 	kinds       []schema.GroupVersionKind // of the bundle kindsFor
 	kindsFor    object.Digest
 	failure     *failure
-	plannedFor  int64 // generation of the last plan
-	verified    bool  // what is live was held against what was applied, once in this process
-	unsettled   bool  // healing or an attempt failed: the next plan looks at everything
+	stale       *gate         // of an approval that came too late ...
+	staleFor    object.Digest // ... when this was the plan
+	plannedFor  int64         // generation of the last plan
+	verified    bool          // what is live was held against what was applied, once in this process
+	unsettled   bool          // healing or an attempt failed: the next plan looks at everything
 }
 
 type sourceRepo struct {

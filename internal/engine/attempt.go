@@ -188,6 +188,19 @@ func (e *Engine) settled(_ context.Context, a *app, spec App, c choice, req *Req
 	}
 }
 
+// unapproved is the gate of a plan that waits for approval. A request without a plan approves nothing and is done with;
+// that an approval came too late is said until there is another plan or request.
+func (a *app) unapproved(p plan.Plan, req *Request, g *gate) *gate {
+	if req != nil {
+		a.mem.LastRequest = req.ID
+		return g
+	}
+	if a.stale != nil && a.staleFor == p.Digest {
+		return a.stale
+	}
+	return g
+}
+
 // gates says what a plan waits for, if anything.
 func (e *Engine) gates(a *app, spec App, c choice, p plan.Plan, req *Request) *gate {
 	if g := e.dependencyGate(a, spec); g != nil {
@@ -196,26 +209,27 @@ func (e *Engine) gates(a *app, spec App, c choice, p plan.Plan, req *Request) *g
 	approved := req != nil && req.Plan != "" && req.Plan == p.Digest
 	if req != nil && req.Plan != "" && !approved {
 		a.mem.LastRequest = req.ID
-		return &gate{
+		a.stale, a.staleFor = &gate{
 			reason: fault.PlanStale, message: "the plan " + req.Plan.Short() + " that was approved is no longer the current one (" + p.Digest.Short() + ")",
 			next: "plumb plan " + spec.Key.Name,
-		}
+		}, p.Digest
+		return a.stale
 	}
 	if len(p.Guards) > 0 && !approved {
-		return &gate{
+		return a.unapproved(p, req, &gate{
 			reason: p.Guards[0].Reason, message: p.Guards[0].Message,
 			next: fmt.Sprintf("plumb plan %s, then plumb sync %s --plan %s", spec.Key.Name, spec.Key.Name, p.Digest),
-		}
+		})
 	}
 	if c.mode == plan.Rollback {
 		return nil
 	}
 	switch {
 	case spec.Mode == Approve && !approved:
-		return &gate{
+		return a.unapproved(p, req, &gate{
 			reason: fault.AwaitingApproval, message: "the plan " + p.Digest.Short() + " waits for approval",
 			next: fmt.Sprintf("plumb sync %s --plan %s", spec.Key.Name, p.Digest),
-		}
+		})
 	case spec.Mode == Manual && req == nil:
 		return &gate{reason: fault.AwaitingSync, message: "out of sync; the sync mode is Manual", next: "plumb sync " + spec.Key.Name}
 	}

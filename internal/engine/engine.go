@@ -3,9 +3,11 @@ package engine
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"reflect"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"plumb.cd/plumb/internal/bundle"
@@ -41,7 +43,7 @@ type Options struct {
 	Connect                          func(ctx context.Context, t Target) (*cluster.Cluster, error)
 	Changed                          func(Key) // an App's snapshot changed; must not block
 	RepositoryChanged, TargetChanged func(name Key)
-	Now                              func() time.Time
+	Now                              func() time.Time // required
 	Log                              *slog.Logger
 }
 
@@ -53,6 +55,7 @@ type Engine struct {
 
 	mu         sync.Mutex
 	started    bool
+	listing    atomic.Bool // what is not known may still come
 	apps       map[Key]*app
 	repos      map[repoKey]*repo
 	specs      map[Key]Repository // Repository resources
@@ -65,9 +68,6 @@ type Engine struct {
 func New(o Options) *Engine {
 	if o.Installation == "" {
 		o.Installation = "plumb"
-	}
-	if o.Now == nil {
-		o.Now = time.Now
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -104,6 +104,18 @@ func (e *Engine) Run(ctx context.Context) error {
 	<-ctx.Done()
 	e.wg.Wait()
 	return nil
+}
+
+// Expect says that Repositories and Clusters are still being listed: until Listed, one that is not known is waited for.
+func (e *Engine) Expect() { e.listing.Store(true) }
+
+// Listed says that every Repository and Cluster was told.
+func (e *Engine) Listed() {
+	e.listing.Store(false)
+	e.mu.Lock()
+	apps := slices.Collect(maps.Keys(e.apps))
+	e.mu.Unlock()
+	e.kickKeys(apps)
 }
 
 // SetApp tells the engine about an App: a new one, or a newer version of one that it knows.

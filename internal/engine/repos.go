@@ -262,6 +262,9 @@ func (r *repo) settings() Repository {
 // usable says why the repository cannot be used at all. r.mu is held.
 func (r *repo) usable() error {
 	if !r.known {
+		if r.e.listing.Load() {
+			return errPending
+		}
 		return &fault.Error{
 			Class: fault.Blocked, Reason: fault.RepositoryUnknown,
 			Message: "there is no Repository " + r.key.resource.String(),
@@ -303,7 +306,7 @@ func keysOfUsers(users map[Key][]Source) []Key {
 
 func sameError(a, b error) bool {
 	if a == nil || b == nil {
-		return a == b
+		return (a == nil) == (b == nil)
 	}
 	return a.Error() == b.Error()
 }

@@ -233,6 +233,8 @@ func (t *target) connection() (*cluster.Cluster, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
+	case !t.known && t.e.listing.Load():
+		return nil, errPending
 	case !t.known:
 		return nil, &fault.Error{
 			Class: fault.Blocked, Reason: fault.ClusterUnknown, Message: "there is no Cluster " + t.name,

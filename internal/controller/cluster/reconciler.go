@@ -4,6 +4,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -64,6 +65,21 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		return reconcile.Result{}, nil
 	}
 	return reconcile.Result{}, r.report(ctx, &cluster, snapshot)
+}
+
+// TellAll gives every Cluster to the engine, so that no App takes one for missing that is only late.
+func (r *Reconciler) TellAll(ctx context.Context) error {
+	var list v1alpha1.ClusterList
+	if err := r.hub.List(ctx, &list); err != nil {
+		return fmt.Errorf("listing Clusters: %w", err)
+	}
+	var errs []error
+	for i := range list.Items {
+		if list.Items[i].DeletionTimestamp == nil {
+			errs = append(errs, r.tell(ctx, &list.Items[i]))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // tell gives the Cluster to the engine when it, or the Secret that it names, is another than before.

@@ -4,6 +4,7 @@ package repository
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -66,6 +67,22 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		return reconcile.Result{}, nil
 	}
 	return reconcile.Result{}, r.report(ctx, &repo, snapshot)
+}
+
+// TellAll gives every Repository to the engine, so that no App takes one for missing that is only late.
+func (r *Reconciler) TellAll(ctx context.Context) error {
+	var list v1alpha1.RepositoryList
+	if err := r.hub.List(ctx, &list); err != nil {
+		return fmt.Errorf("listing Repositories: %w", err)
+	}
+	var errs []error
+	for i := range list.Items {
+		repo := &list.Items[i]
+		if repo.DeletionTimestamp == nil {
+			errs = append(errs, r.tell(ctx, engine.Key{Namespace: repo.Namespace, Name: repo.Name}, repo))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // tell gives the Repository to the engine when it, or a Secret that it names, is another than before.
