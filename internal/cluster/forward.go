@@ -11,9 +11,9 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/httpstream"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
+	"k8s.io/streaming/pkg/httpstream"
 
 	"plumb.cd/plumb/internal/fault"
 	"plumb.cd/plumb/internal/object"
@@ -31,20 +31,24 @@ func (c *Cluster) PortForward(ctx context.Context, namespace, selector string, p
 		return "", nil, err
 	}
 	end, ready := make(chan struct{}), make(chan struct{})
-	pf, err := portforward.NewOnAddresses(dialer, []string{"127.0.0.1"}, []string{fmt.Sprintf("0:%d", port)}, end, ready, io.Discard, io.Discard)
+	pf, err := portforward.NewOnAddressesForStreaming(dialer, []string{"127.0.0.1"}, []string{fmt.Sprintf("0:%d", port)}, end, ready, io.Discard, io.Discard)
 	if err != nil {
 		return "", nil, classify(err, about(podKind, pod))
 	}
-	done := make(chan error, 1)
-	go func() { done <- pf.ForwardPorts() }()
+	var failed error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		failed = pf.ForwardPorts()
+	}()
 	stop = sync.OnceFunc(func() {
 		close(end)
 		<-done
 	})
 	select {
 	case <-ready:
-	case err := <-done:
-		return "", nil, classify(err, about(podKind, pod))
+	case <-done:
+		return "", nil, classify(failed, about(podKind, pod))
 	case <-ctx.Done():
 		stop()
 		return "", nil, classify(ctx.Err(), about(podKind, pod))
@@ -70,12 +74,12 @@ func (c *Cluster) forwardDialer(pod object.ID) (httpstream.Dialer, error) {
 		base = &url.URL{Scheme: "https", Host: c.config.Host}
 	}
 	target := base.JoinPath("api", "v1", "namespaces", pod.Namespace, "pods", pod.Name, "portforward")
-	old := spdy.NewDialer(upgrader, &http.Client{Transport: transport}, http.MethodPost, target)
-	web, err := portforward.NewSPDYOverWebsocketDialer(target, c.config)
+	old := spdy.NewDialerForStreaming(upgrader, &http.Client{Transport: transport}, http.MethodPost, target)
+	web, err := portforward.NewSPDYOverWebsocketDialerForStreaming(target, c.config)
 	if err != nil {
 		return nil, classify(err, about(podKind, pod))
 	}
-	return portforward.NewFallbackDialer(web, old, func(err error) bool {
+	return portforward.NewFallbackDialerForStreaming(web, old, func(err error) bool {
 		return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
 	}), nil
 }
