@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"bytes"
 	"context"
 	"slices"
 	"strings"
@@ -138,7 +137,7 @@ func (c *Cluster) merged(live *unstructured.Unstructured, managers []string) (en
 		return nil, false, err
 	}
 	ours := metav1.ManagedFieldsEntry{Manager: c.manager, Operation: metav1.ManagedFieldsOperationApply,
-		APIVersion: live.GetAPIVersion(), FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: raw}, Time: times[0]}
+		APIVersion: live.GetAPIVersion(), FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(string(raw)), Time: times[0]}
 	return append(entries, ours), true, nil
 }
 
@@ -182,7 +181,7 @@ func fieldSet(e metav1.ManagedFieldsEntry) (*fieldpath.Set, error) {
 	if e.FieldsV1 == nil {
 		return set, nil
 	}
-	return set, set.FromJSON(bytes.NewReader(e.FieldsV1.Raw))
+	return set, set.FromJSON(e.FieldsV1.GetRawReader())
 }
 
 // Disown removes our marks and our field ownership and leaves the object. Ownership is proven as for Delete.

@@ -148,12 +148,6 @@ func (r *recorder) count(event string) int {
 	return n
 }
 
-func (r *recorder) syncedTimes() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.synced
-}
-
 const startLimit = 32
 
 var zero = resource.MustParse("0")
