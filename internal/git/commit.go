@@ -147,7 +147,7 @@ func (m *Mirror) Pin(ctx context.Context, name, sha string) error {
 	if _, err := m.Commit(ctx, sha); err != nil {
 		return fmt.Errorf("pinning: %w", err)
 	}
-	if _, err := m.git(ctx, "update-ref", ref, sha); err != nil {
+	if err := m.setPin(ctx, ref, sha); err != nil {
 		return fmt.Errorf("pinning %s in the mirror of %s: %w", sha, m.shown, err)
 	}
 	return nil

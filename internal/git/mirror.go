@@ -34,6 +34,8 @@ type Mirror struct {
 	running bool
 	sizes   map[string]int64 // tree → files below it, for the few last commits
 	whole   map[string]bool  // commits whose submodules are all here
+	pins    []pinning        // that nobody works at yet
+	pinning bool             // somebody does
 
 	writing chan struct{} // holds one token: one update, push or maintenance at a time in this process
 }
