@@ -132,7 +132,7 @@ func (e *env) tryOn(ctx context.Context, b *bench, plane, crds string) (tryFunc,
 		return nil, nil, err
 	}
 	done := func() {
-		c.stop()
+		_ = c.stop() // a throw-away: how it ends is nobody's concern
 		os.RemoveAll(dir)
 	}
 	raw, err := os.ReadFile(c.Kubeconfig)

@@ -219,13 +219,13 @@ func (e *env) newBench(ctx context.Context) (*bench, error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		b.Run(ctx)
+		_ = b.Run(ctx) // it ends with ctx, and by nothing else
 	}()
 	b.close = func() {
 		cancel()
 		<-done
 		pool.Close()
-		mirrors.Close()
+		_ = mirrors.Close() // all of it is removed next
 		os.RemoveAll(dir)
 	}
 	return b, nil

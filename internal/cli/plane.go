@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -66,7 +67,9 @@ func (e *env) startPlane(ctx context.Context, binary, dir string, port, nodes in
 		exit = cmd.Wait()
 	}()
 	stop := func() error {
-		cmd.Process.Signal(syscall.SIGTERM)
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			return err
+		}
 		select {
 		case <-done:
 			return exit
@@ -80,8 +83,7 @@ func (e *env) startPlane(ctx context.Context, binary, dir string, port, nodes in
 	case <-done:
 		return nil, exitError{code: exitUnreachable, message: "the control plane did not start: " + strings.TrimSpace(problems.String()), err: exit}
 	case <-ctx.Done():
-		stop()
-		return nil, context.Cause(ctx)
+		return nil, errors.Join(context.Cause(ctx), stop())
 	}
 }
 

@@ -60,7 +60,11 @@ func (e *env) runUp(ctx context.Context, o upOptions) error {
 	if err != nil {
 		return err
 	}
-	defer c.stop()
+	defer func() {
+		if err := c.stop(); err != nil {
+			e.say("the control plane did not stop cleanly: %v", err)
+		}
+	}()
 	raw, err := c.engineConfig()
 	if err != nil {
 		return err

@@ -46,7 +46,6 @@ type observation struct {
 	id       object.ID
 	kind     schema.GroupVersionKind
 	live     drift.Record
-	failed   error // the fingerprint could not be taken
 	health   health.Status
 	options  plan.Options
 	wave     int

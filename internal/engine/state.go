@@ -17,7 +17,6 @@ type facts struct {
 	memory Memory
 	counts Counts
 	worst  health.Blame
-	file   string // of the worst object
 	notes  []string
 	kept   []string
 	now    time.Time
@@ -222,6 +221,7 @@ func actions(s State, spec App) []string {
 		return []string{"resume", "why", "diff"}
 	}
 	switch s {
+	case StateUnknown, StatePaused, StateSynced:
 	case StateDeploying:
 		return []string{"cancel", "why", "hold", "suspend"}
 	case StateWaiting:
