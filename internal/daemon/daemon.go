@@ -49,10 +49,7 @@ type stores struct {
 	key     []byte
 }
 
-func (s *stores) close() {
-	s.mirrors.Close()
-	s.history.Close()
-}
+func (s *stores) close() error { return errors.Join(s.mirrors.Close(), s.history.Close()) }
 
 func open(ctx context.Context, dir string) (*stores, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -107,7 +104,11 @@ func Run(ctx context.Context, o cli.DaemonOptions) error {
 	if err != nil {
 		return err
 	}
-	defer st.close()
+	defer func() {
+		if err := st.close(); err != nil {
+			log.Warn("the state was not closed cleanly", "dir", o.Dir, "err", err)
+		}
+	}()
 	size := o.Renderers
 	if size <= 0 {
 		size = runtime.GOMAXPROCS(0)
