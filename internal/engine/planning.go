@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 
@@ -169,7 +168,7 @@ func (e *Engine) live(ctx context.Context, a *app, conn *cluster.Cluster, desire
 	}
 	for gvk, namespaces := range unknown {
 		for ns, ids := range namespaces {
-			found, err := e.standing(ctx, conn, gvk, ns, ids)
+			found, err := a.target.standing(ctx, conn, gvk, ns, ids)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -193,39 +192,6 @@ func wants(desired []plan.Desired, id object.ID) bool {
 		}
 	}
 	return false
-}
-
-// standing finds which of ids exist already: by single reads while they are few, by one metadata list otherwise.
-func (e *Engine) standing(ctx context.Context, conn *cluster.Cluster, gvk schema.GroupVersionKind, ns string, ids []object.ID) ([]plan.Live, error) {
-	const few = 3
-	var out []plan.Live
-	if len(ids) <= few {
-		for _, id := range ids {
-			m, err := conn.GetMeta(ctx, gvk, id)
-			if errors.Is(err, object.ErrNotFound) {
-				continue
-			}
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, liveOfMeta(m))
-		}
-		return out, nil
-	}
-	metas, err := conn.ListOwners(ctx, gvk, ns)
-	if err != nil {
-		return nil, err
-	}
-	want := map[object.ID]bool{}
-	for _, id := range ids {
-		want[id] = true
-	}
-	for _, m := range metas {
-		if want[m.ID] {
-			out = append(out, liveOfMeta(m))
-		}
-	}
-	return out, nil
 }
 
 func liveOfMeta(m cluster.Meta) plan.Live {

@@ -37,6 +37,7 @@ type target struct {
 	refused map[schema.GroupVersionKind]error // kinds that the credentials may not watch
 	follows map[object.ID]*followed
 	unsaved map[string][]byte // fingerprints on their way to the state store
+	lookups map[place]*lookup // nil: one runs, and nobody waits for the next
 }
 
 func (e *Engine) targetFor(name string) *target {

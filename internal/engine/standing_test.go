@@ -1,0 +1,69 @@
+package engine
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"plumb.cd/plumb/internal/cluster"
+	"plumb.cd/plumb/internal/cptest"
+	"plumb.cd/plumb/internal/object"
+)
+
+func TestAppsOfOneNamespaceShareTheLookForWhatStandsThere(t *testing.T) {
+	cp := cptest.Start(t, cptest.WithAudit())
+	ns := cp.Namespace(t)
+	kind := schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}
+	id := func(i int) object.ID { return object.ID{Kind: "ConfigMap", Namespace: ns, Name: fmt.Sprint("c-", i)} }
+	const apps = 40
+	for i := range apps / 2 {
+		c := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: id(i).Name}}
+		if _, err := cp.Client(t).CoreV1().ConfigMaps(ns).Create(t.Context(), c, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const agent = "shared-look"
+	conn, err := cluster.Connect(t.Context(), cluster.Config{RESTConfig: cp.EngineConfig(t), Manager: "plumb", UserAgent: agent})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	target := &target{e: New(Options{})}
+	var wg sync.WaitGroup
+	for i := range apps {
+		wg.Go(func() {
+			found, err := target.standing(t.Context(), conn, kind, ns, []object.ID{id(i)})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if exists := i < apps/2; (len(found) == 1) != exists || exists && found[0].ID != id(i) {
+				t.Errorf("App %d: found %v", i, found)
+			}
+		})
+	}
+	wg.Wait()
+	target.e.wg.Wait()
+	if len(target.lookups) != 0 {
+		t.Error("a look is not forgotten")
+	}
+	log, err := os.ReadFile(cp.AuditLog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	for line := range bytes.Lines(log) {
+		if bytes.Contains(line, []byte(agent)) && bytes.Contains(line, []byte(`"resource":"configmaps"`)) {
+			asked++
+		}
+	}
+	if asked == 0 || asked > apps/4 {
+		t.Errorf("%d requests for %d Apps", asked, apps)
+	}
+}
