@@ -30,7 +30,8 @@ func main() {
 	plumb := flag.String("plumb", filepath.Join("bin", "plumb"), "the plumb binary; plumb-controlplane is beside it")
 	listen := flag.String("listen", "127.0.0.1:0", "address of Plumb's API")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A reader of our output that goes away is an interrupt too: nothing that we started may stay behind.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
 	err := run(ctx, options{check: *check, dir: *dir, plumb: *plumb, listen: *listen})
 	interrupted := ctx.Err() != nil
 	stop()

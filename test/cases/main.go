@@ -41,7 +41,8 @@ func main() {
 	if o.cases == "" {
 		o.cases = flag.Arg(0)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A reader of our output that goes away is an interrupt too: nothing that we started may stay behind.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
 	err := run(ctx, o, os.Stdout)
 	stop()
 	if err != nil {
