@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"strings"
 	"sync"
 	"time"
 
@@ -64,10 +65,10 @@ func (a *access) Authenticate(ctx context.Context, token string) (server.User, e
 	if err != nil {
 		return server.User{}, err
 	}
-	if u.Name == "" {
-		return server.User{}, &fault.Error{Class: fault.Invalid, Reason: fault.AuthenticationFailed, Message: "the token is not accepted", Next: "plumb login"}
+	user, err := userOf(u)
+	if err != nil {
+		return server.User{}, err
 	}
-	user := server.User{Name: u.Name, UID: u.UID, Groups: u.Groups}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.tokens) > maxAnswers {
@@ -77,12 +78,20 @@ func (a *access) Authenticate(ctx context.Context, token string) (server.User, e
 	return user, nil
 }
 
+// userOf is a user of the hub. Nobody there is the local one, whatever the name.
+func userOf(u cluster.User) (server.User, error) {
+	if u.Name == "" || u.Name == localUser {
+		return server.User{}, &fault.Error{Class: fault.Invalid, Reason: fault.AuthenticationFailed, Message: "the token is not accepted", Next: "plumb login"}
+	}
+	return server.User{Name: u.Name, UID: u.UID, Groups: u.Groups}, nil
+}
+
 // Allowed asks the hub whether the user may do this to the App (name empty: to any App of the namespace).
 func (a *access) Allowed(ctx context.Context, u server.User, verb string, app engine.Key) (bool, error) {
 	if u.Name == localUser {
 		return true, nil
 	}
-	key := right{user: u.Name + "\x00" + u.UID, verb: verb, namespace: app.Namespace, name: app.Name}
+	key := right{user: u.Name + "\x00" + u.UID + "\x00" + strings.Join(u.Groups, "\x00"), verb: verb, namespace: app.Namespace, name: app.Name}
 	a.mu.Lock()
 	c, ok := a.rights[key]
 	a.mu.Unlock()

@@ -2,7 +2,9 @@ package daemon
 
 import (
 	"context"
+	"log/slog"
 
+	"github.com/go-logr/logr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"plumb.cd/plumb/internal/controller"
@@ -16,7 +18,7 @@ func Install(ctx context.Context, kubeconfig []byte, image, namespace string) er
 	if err != nil {
 		return err
 	}
-	c, err := client.New(config, client.Options{Scheme: controller.Scheme()})
+	c, err := client.New(config, client.Options{Scheme: controller.Scheme(), Log: logr.FromSlogHandler(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}
