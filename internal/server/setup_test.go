@@ -224,4 +224,6 @@ func (d *desk) problem(body string) server.Problem {
 
 var errBroken = errors.New("the password is hunter2")
 
-func sign(body string) string { return git.SignWebhook([]byte("hush-hush-hush-hush-hush"), []byte(body)) }
+func sign(body string) string {
+	return git.SignWebhook([]byte("hush-hush-hush-hush-hush"), []byte(body))
+}
