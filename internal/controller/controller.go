@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -105,6 +106,32 @@ func Add(ctx context.Context, m manager.Manager, e Engine, ledger *app.Ledger, w
 		if err := errors.Join(repositories.TellAll(ctx), clusters.TellAll(ctx)); err != nil && ctx.Err() == nil {
 			m.GetLogger().Info("not every Repository and Cluster could be read at the start", "err", err.Error())
 		}
+		if err := appsTold(ctx, hub, e); err != nil && ctx.Err() == nil {
+			m.GetLogger().Info("not every App could be read at the start", "err", err.Error())
+		}
 		return nil
 	}))
+}
+
+const (
+	toldEvery  = 20 * time.Millisecond
+	toldWithin = 30 * time.Second
+)
+
+// appsTold waits until the engine has met every App that there is.
+func appsTold(ctx context.Context, hub client.Reader, e Engine) error {
+	var list v1alpha1.AppList
+	if err := hub.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+		return err
+	}
+	next := 0
+	return wait.PollUntilContextTimeout(ctx, toldEvery, toldWithin, true, func(context.Context) (bool, error) {
+		for ; next < len(list.Items); next++ {
+			a := &list.Items[next]
+			if _, met := e.Snapshot(engine.Key{Namespace: a.Namespace, Name: a.Name}); !met && a.DeletionTimestamp == nil {
+				return false, nil
+			}
+		}
+		return true, nil
+	})
 }

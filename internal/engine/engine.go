@@ -106,14 +106,18 @@ func (e *Engine) Run(ctx context.Context) error {
 	return nil
 }
 
-// Expect says that Repositories and Clusters are still being listed: until Listed, one that is not known is waited for.
+// Expect says that Repositories, Clusters and Apps are still being listed: until Listed, one that is not known is waited
+// for, and no repository is looked at, so that the first look is for all the Apps on it.
 func (e *Engine) Expect() { e.listing.Store(true) }
 
-// Listed says that every Repository and Cluster was told.
+// Listed says that everything was told.
 func (e *Engine) Listed() {
 	e.listing.Store(false)
 	e.mu.Lock()
 	apps := slices.Collect(maps.Keys(e.apps))
+	for _, r := range e.repos {
+		r.poke()
+	}
 	e.mu.Unlock()
 	e.kickKeys(apps)
 }

@@ -86,7 +86,7 @@ func (r *repo) check(ctx context.Context) {
 	idle := len(r.users) == 0
 	r.began = r.e.o.Now()
 	r.mu.Unlock()
-	if !known || spec.Suspend {
+	if !known || spec.Suspend || r.e.listing.Load() {
 		return
 	}
 	err := spec.Err
