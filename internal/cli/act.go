@@ -146,7 +146,7 @@ func (e *env) wait() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "wait APP", Short: "Wait until an App is Synced; exit 1 when it fails, 5 when the time is up", Args: oneArg("an App"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return e.withApp(cmd, args[0], waitDefault, func(ctx context.Context, c *client, a server.AppView) error {
+			return e.withFound(cmd, args[0], waitDefault, e.findSoon, func(ctx context.Context, c *client, a server.AppView) error {
 				if revision != "" {
 					if err := e.waitRevision(ctx, c, keyOf(a), revision); err != nil {
 						return err
@@ -189,6 +189,8 @@ func (e *env) waitRevision(ctx context.Context, c *client, k engine.Key, revisio
 // settledOrFailed ends a wait: well when the App is Synced (or held healthily), badly when it will not get there.
 func settledOrFailed(v server.AppView) (bool, error) {
 	switch v.State {
+	case engine.StateUnknown, engine.StateDegraded, engine.StateDrifted, engine.StateDeploying:
+		return false, nil
 	case engine.StateSynced:
 		return true, nil
 	case engine.StatePaused:

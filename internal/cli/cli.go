@@ -56,7 +56,6 @@ type env struct {
 	Streams
 	Deps
 	server     string
-	token      string
 	kubeconfig string
 	context    string
 	namespace  string
@@ -96,8 +95,13 @@ func New(s Streams, d Deps) *cobra.Command {
 		&cobra.Group{ID: "local", Title: "Without a daemon:"},
 	)
 	add(root, "start", e.up(), e.run(), e.install(), e.login())
-	add(root, "look", e.status(), e.get(), e.tree(), e.why(), e.history(), e.drift())
-	add(root, "act", e.sync(), e.refresh(), e.cancel(), e.wait(), e.hold(), e.suspend(), e.resume(), e.adopt(), e.rollback())
+	look := []*cobra.Command{e.status(), e.get(), e.tree(), e.why(), e.history(), e.drift()}
+	act := []*cobra.Command{
+		e.sync(), e.refresh(), e.cancel(), e.wait(), e.hold(), e.suspend(), e.resume(), e.adopt(), e.rollback(),
+	}
+	e.completeNames(append(look, act...)...)
+	add(root, "look", look...)
+	add(root, "act", act...)
 	add(root, "local", e.render(), e.check(), e.diff(), e.plan(), e.apply())
 	root.AddCommand(e.version(), e.renderWorker())
 	nameMisuse(root)

@@ -63,6 +63,13 @@ func TestWithoutDaemon(t *testing.T) {
 	testscript.Run(t, params(newLab(t), "testdata/local"))
 }
 
+// TestWithDaemon runs what speaks to a daemon.
+func TestWithDaemon(t *testing.T) {
+	l := newLab(t)
+	l.startDaemon()
+	testscript.Run(t, params(l, "testdata/daemon"))
+}
+
 // params are those of every script. Beside testscript's own commands there are those of the lab.
 func params(l *lab, dir string) testscript.Params {
 	return testscript.Params{
@@ -73,7 +80,10 @@ func params(l *lab, dir string) testscript.Params {
 			env.Setenv("PLUMB_CONFIG_DIR", filepath.Join(env.WorkDir, ".config"))
 			env.Setenv("PLUMB_STATE_DIR", filepath.Join(env.WorkDir, ".state"))
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, ".cache"))
-			return nil
+			if l.address == "" {
+				return nil
+			}
+			return l.signIn(filepath.Join(env.WorkDir, ".config"))
 		},
 		Cmds: l.commands(),
 	}

@@ -215,8 +215,33 @@ func (e *env) find(ctx context.Context, c *client, arg string) (server.AppView, 
 	return server.AppView{}, usageError{fmt.Errorf("%s is the name of several Apps: %s; say which", arg, strings.Join(names, ", "))}
 }
 
+// findSoon is find for an App that somebody may have created a moment ago: the daemon is given a while to notice it.
+func (e *env) findSoon(ctx context.Context, c *client, arg string) (server.AppView, error) {
+	const notices, pause = 10 * time.Second, 100 * time.Millisecond
+	for until := e.Now().Add(notices); ; {
+		a, err := e.find(ctx, c, arg)
+		var x exitError
+		if !asExit(err, &x) || x.code != exitNotFound || e.Now().After(until) {
+			return a, err
+		}
+		select {
+		case <-ctx.Done():
+			return a, err
+		case <-time.After(pause):
+		}
+	}
+}
+
+type finder func(ctx context.Context, c *client, arg string) (server.AppView, error)
+
 // withApp connects, finds the App and calls f.
 func (e *env) withApp(cmd *cobra.Command, arg string, fallback time.Duration, f func(ctx context.Context, c *client, a server.AppView) error) error {
+	return e.withFound(cmd, arg, fallback, e.find, f)
+}
+
+func (e *env) withFound(
+	cmd *cobra.Command, arg string, fallback time.Duration, find finder, f func(ctx context.Context, c *client, a server.AppView) error,
+) error {
 	ctx, cancel := e.withTimeout(cmd.Context(), fallback)
 	defer cancel()
 	c, err := e.connect(ctx)
@@ -224,9 +249,9 @@ func (e *env) withApp(cmd *cobra.Command, arg string, fallback time.Duration, f 
 		return err
 	}
 	defer c.close()
-	a, err := e.find(ctx, c, arg)
+	a, err := find(ctx, c, arg)
 	if err != nil {
-		return err
+		return cause(ctx, err)
 	}
 	return cause(ctx, f(ctx, c, a))
 }

@@ -39,6 +39,7 @@ type lab struct {
 	dynamic  dynamic.Interface
 	binaries string // directory of the control plane's program
 	count    atomic.Int64
+	address  string // of the daemon, when there is one
 }
 
 func newLab(t *testing.T) *lab {
@@ -62,10 +63,15 @@ func newLab(t *testing.T) *lab {
 //	restricted RESOURCE...            $RESTRICTED is a kubeconfig that may read and write these in $NS, and nothing else
 //	create RESOURCE[.GROUP] FILE      create the objects of a file in $NS, as somebody who is not Plumb
 //	[!] live RESOURCE[.GROUP] NAME    it exists in $NS; its YAML is the standard output
+//	hub FILE                          apply Apps and Repositories in $NS; $VARIABLES in the file are replaced
+//	commit DIR MESSAGE                commit the directory as the Git repository that it is; $HEAD is the commit
+//	until CODE plumb ARGS...          like exits, but repeat it until it exits with that code
+//	token ACCOUNT [VERB...]           $TOKEN is that of a service account that may do this to Apps in $NS
 //	freeport                          $PORT is a port on which nobody listens
 //	scrub                             the last standard output becomes one without what differs from run to run; cmp it
 func (l *lab) commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
+		"hub": l.hub, "commit": l.commit, "until": l.until, "token": l.token,
 		"exits": exits, "cluster": l.cluster, "restricted": l.restricted, "create": l.create, "live": l.live, "freeport": freePort, "scrub": scrub,
 	}
 }
@@ -192,6 +198,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`\b\d\d:\d\d:\d\d\b`), "TIME"},
 	{regexp.MustCompile(`\b\d+(\.\d+)?(µs|ms|s|m)\b`), "AGE"},
 	{regexp.MustCompile(`\bs\d+-[a-z0-9-]*[a-z0-9]\b`), "NS"},
+	{regexp.MustCompile(`(\S) {2,}`), "$1  "}, // columns are as wide as what is in them
 }
 
 func scrub(ts *testscript.TestScript, _ bool, _ []string) {

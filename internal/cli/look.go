@@ -72,7 +72,7 @@ func (e *env) fleetStatus(list server.List[server.AppView]) error {
 		if len(parts) == 0 {
 			return e.line("no Apps yet")
 		}
-		if err := e.line(fmt.Sprintf("%d Apps: %s", len(list.Items), strings.Join(parts, ", "))); err != nil || len(bad) == 0 {
+		if err := e.line(fmt.Sprintf("%s: %s", counted(len(list.Items), "App"), strings.Join(parts, ", "))); err != nil || len(bad) == 0 {
 			return err
 		}
 		if err := e.line(""); err != nil {

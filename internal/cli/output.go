@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -34,7 +35,8 @@ func (e *env) print(v any, table func() error) error {
 		if err != nil {
 			return err
 		}
-		return e.line(string(raw))
+		_, err = fmt.Fprintln(e.Out, string(raw))
+		return err
 	case "yaml":
 		raw, err := yaml.Marshal(v)
 		if err != nil {
@@ -50,14 +52,36 @@ func (e *env) print(v any, table func() error) error {
 }
 
 func (e *env) line(s string) error {
-	_, err := fmt.Fprintln(e.Out, s)
+	_, err := fmt.Fprintln(e.Out, e.shown(s))
 	return err
+}
+
+// ownColours are the sequences that paint writes.
+var ownColours = regexp.MustCompile("\x1b\\[(0|3[1-6]|90)m")
+
+// shown is text as it may reach people: whatever came from a cluster or a commit, a terminal is told nothing but our own
+// colours.
+func (e *env) shown(s string) string {
+	if !e.coloured() {
+		return plain(s)
+	}
+	var b strings.Builder
+	at := 0
+	for _, m := range ownColours.FindAllStringIndex(s, -1) {
+		b.WriteString(plain(s[at:m[0]]) + s[m[0]:m[1]])
+		at = m[1]
+	}
+	return b.String() + plain(s[at:])
+}
+
+func (e *env) coloured() bool {
+	return e.Terminal && !e.noColor && e.Getenv("NO_COLOR") == "" && e.Getenv("TERM") != "dumb"
 }
 
 // say writes progress.
 func (e *env) say(format string, args ...any) {
 	if !e.quiet {
-		fmt.Fprintf(e.Err, format+"\n", args...)
+		fmt.Fprintln(e.Err, e.shown(fmt.Sprintf(format, args...)))
 	}
 }
 
@@ -66,7 +90,7 @@ func (e *env) rows(header []string, rows [][]string) error {
 	w := tabwriter.NewWriter(e.Out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, strings.Join(header, "\t"))
 	for _, r := range rows {
-		fmt.Fprintln(w, strings.TrimRight(strings.Join(r, "\t"), "\t"))
+		fmt.Fprintln(w, e.shown(strings.TrimRight(strings.Join(r, "\t"), "\t")))
 	}
 	return w.Flush()
 }
@@ -134,7 +158,7 @@ func plain(s string) string {
 
 // paint colours text by state on a terminal.
 func (e *env) paint(state, s string) string {
-	if !e.Terminal || e.noColor || e.Getenv("NO_COLOR") != "" || e.Getenv("TERM") == "dumb" {
+	if !e.coloured() {
 		return s
 	}
 	code := map[string]string{

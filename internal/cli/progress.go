@@ -30,7 +30,7 @@ func (p *progress) show(v server.AppView) {
 		return
 	}
 	p.last = line
-	fmt.Fprintf(p.e.Err, "%s  %s\n", p.e.Now().Local().Format("15:04:05"), line)
+	p.e.say("%s  %s", p.e.Now().Local().Format("15:04:05"), line)
 }
 
 // block is the live tree of waves.
@@ -57,7 +57,7 @@ func (p *progress) redraw(lines []string) {
 		fmt.Fprintf(p.e.Err, "\x1b[%dA\x1b[J", p.lines)
 	}
 	for _, l := range lines {
-		fmt.Fprintln(p.e.Err, l)
+		fmt.Fprintln(p.e.Err, p.e.shown(l))
 	}
 	p.lines = len(lines)
 }

@@ -87,7 +87,7 @@ func (e *env) drawWhy(w engine.Why) error {
 		add("file", w.Object.File)
 	}
 	if r := w.Render; r != nil {
-		text := fmt.Sprintf("%s, %d objects, %s", r.Renderer, r.Objects, r.Took.Round(100*time.Microsecond))
+		text := fmt.Sprintf("%s, %s, %s", r.Renderer, counted(r.Objects, "object"), r.Took.Round(100*time.Microsecond))
 		if r.Error != "" {
 			text = "✖ " + plain(r.Error)
 		}
@@ -132,7 +132,7 @@ func (e *env) applyLine(w engine.Why) string {
 		if at.Outcome == "" {
 			return "attempt " + at.ID + " is running"
 		}
-		return fmt.Sprintf("%s, %s ago  %s", at.Outcome, age(e.Now(), at.Ended), clip(plain(at.Message), 160))
+		return strings.TrimSpace(fmt.Sprintf("%s, %s ago  %s", at.Outcome, age(e.Now(), at.Ended), clip(plain(at.Message), 160)))
 	}
 	return ""
 }

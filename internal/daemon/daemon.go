@@ -19,6 +19,7 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -34,6 +35,7 @@ import (
 	"plumb.cd/plumb/internal/controller"
 	appctrl "plumb.cd/plumb/internal/controller/app"
 	"plumb.cd/plumb/internal/engine"
+	"plumb.cd/plumb/internal/fault"
 	"plumb.cd/plumb/internal/git"
 	"plumb.cd/plumb/internal/history/sqlite"
 	"plumb.cd/plumb/internal/render/worker"
@@ -143,7 +145,7 @@ func Run(ctx context.Context, o cli.DaemonOptions) error {
 	})
 	e.SetTarget(engine.Target{Name: inCluster})
 	if err := controller.Add(ctx, manager, home{e}, ledger, wakers, time.Now); err != nil {
-		return fmt.Errorf("setting up the controllers: %w", err)
+		return undefined(err)
 	}
 	api := server.New(server.Options{
 		Engine: e, Access: newAccess(hub, o.LocalToken, time.Now), Intents: intents{direct}, History: st.history, Registry: registry(e),
@@ -177,6 +179,17 @@ func (h home) ForgetTarget(name string) {
 		return
 	}
 	h.Engine.ForgetTarget(name)
+}
+
+// undefined tells a hub without our definitions from other trouble with the controllers.
+func undefined(err error) error {
+	if meta.IsNoMatchError(err) {
+		return &fault.Error{
+			Class: fault.Blocked, Reason: fault.KindUnknown, Message: "the hub does not have Plumb's definitions", Err: err,
+			Next: "plumb install --image REF --apply, or plumb up for a local control plane",
+		}
+	}
+	return fmt.Errorf("setting up the controllers: %w", err)
 }
 
 func logger(o cli.DaemonOptions) (*slog.Logger, error) {

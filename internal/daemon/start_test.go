@@ -59,6 +59,18 @@ func TestADaemonThatCannotStartSaysWhy(t *testing.T) {
 		change(&o)
 		return o
 	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := Run(ctx, options(func(*cli.DaemonOptions) {})); !fault.Is(err, fault.KindUnknown) || fault.Of(err).Next == "" {
+		t.Errorf("on a hub without definitions: %v", err)
+	}
+	admin, err := os.ReadFile(cptest.Shared(t).Kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Install(ctx, admin, "", "plumb-system"); err != nil {
+		t.Fatal(err)
+	}
 	for says, o := range map[string]cli.DaemonOptions{
 		"log level":         options(func(o *cli.DaemonOptions) { o.LogLevel = "loud" }),
 		"hub's API server":  options(func(o *cli.DaemonOptions) { o.Kubeconfig = []byte("nonsense") }),
@@ -66,10 +78,8 @@ func TestADaemonThatCannotStartSaysWhy(t *testing.T) {
 		"listening for the": options(func(o *cli.DaemonOptions) { o.Listen = "256.0.0.1:0" }),
 		"loopback only":     options(func(o *cli.DaemonOptions) { o.DebugListen = "0.0.0.0:0" }),
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		if err := Run(ctx, o); err == nil || errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), says) {
 			t.Errorf("want %q, got %v", says, err)
 		}
-		cancel()
 	}
 }
