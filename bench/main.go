@@ -166,7 +166,7 @@ func measureCluster(ctx context.Context, c config, r *report) (err error) {
 		err := m.run(ctx, s, r)
 		stop()
 		if err != nil {
-			return fmt.Errorf("%s: %w\nthe end of the daemon's log:\n%s", m.name, err, s.daemon.tail())
+			return fmt.Errorf("%s: %w\nwhat there is:\n%s\nthe end of the daemon's log:\n%s", m.name, err, s.world.summary(), s.daemon.tail())
 		}
 	}
 	return nil

@@ -37,7 +37,7 @@ const (
 	hookSecret   = "a secret that signs webhooks"
 	single       = "single" // the app with replicas
 	parallel     = 16       // of the raw loop and of what the bench itself creates
-	patience     = 5 * time.Minute
+	patience     = 3 * time.Minute
 )
 
 // stage is a control plane, a repository, a daemon, and how the bench looks at them.

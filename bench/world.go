@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -61,24 +63,32 @@ func watchWorld(ctx context.Context, c *kubernetes.Clientset, hub client.WithWat
 		if err != nil {
 			return nil, err
 		}
-		go w.follow(ctx, events)
+		go w.follow(ctx, events, open)
 	}
 	return w, nil
 }
 
-func (w *world) follow(ctx context.Context, events watch.Interface) {
-	defer events.Stop()
-	for e := range events.ResultChan() {
-		at := time.Now()
-		if t, ok := read(e.Object); ok {
-			t.at, t.deleted = at, e.Type == watch.Deleted
-			w.tell(t)
+// follow watches until ctx ends. A watch that the API server ends (it does when a definition changes) begins again, with
+// what is there.
+func (w *world) follow(ctx context.Context, events watch.Interface, open func() (watch.Interface, error)) {
+	for {
+		for e := range events.ResultChan() {
+			at := time.Now()
+			if t, ok := read(e.Object); ok {
+				t.at, t.deleted = at, e.Type == watch.Deleted
+				w.tell(t)
+			}
 		}
-	}
-	if ctx.Err() == nil {
-		w.mu.Lock()
-		w.lost = errors.New("a watch of the bench ended")
-		w.mu.Unlock()
+		events.Stop()
+		var err error
+		if events, err = open(); err != nil {
+			if ctx.Err() == nil {
+				w.mu.Lock()
+				w.lost = fmt.Errorf("a watch of the bench ended: %w", err)
+				w.mu.Unlock()
+			}
+			return
+		}
 	}
 }
 
@@ -175,4 +185,29 @@ func (w *world) expectCount(n int, fits func(thing) bool) func(context.Context, 
 		}
 		return len(have) >= n
 	})
+}
+
+// summary says how many things there are of each sort, for the message of a failure.
+func (w *world) summary() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	counts := map[string]int{}
+	for _, t := range w.objects {
+		sort := t.kind + " of " + t.mark
+		switch {
+		case t.kind == "App":
+			sort = "App " + t.state
+		case !t.healthy:
+			sort += ", not healthy"
+		}
+		counts[sort]++
+	}
+	var out []string
+	for _, sort := range slices.Sorted(maps.Keys(counts)) {
+		out = append(out, fmt.Sprintf("%d × %s", counts[sort], sort))
+	}
+	if w.lost != nil {
+		out = append(out, w.lost.Error())
+	}
+	return strings.Join(out, "\n")
 }
