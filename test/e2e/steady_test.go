@@ -82,7 +82,7 @@ func TestWhatDidNotChangeCostsNothing(t *testing.T) {
 	t.Log("a commit that touches one App renders that App only, and nothing touches the others")
 	mark = p.Audit()
 	first := p.Renders()
-	head := repo.Push("touch b", gittest.Files{"b/b.yaml": configMap("b", "2"), "README.md": "words\n"})
+	repo.Push("touch b", gittest.Files{"b/b.yaml": configMap("b", "2"), "README.md": "words\n"})
 	p.Eventually("the commit is applied", func() bool { return value(p, "b") == "2" })
 	p.WaitState("b", "Synced")
 	p.WaitCalm(calm)
@@ -102,7 +102,7 @@ func TestWhatDidNotChangeCostsNothing(t *testing.T) {
 	if started := jobs.Names(watch.Added); len(started) > 1 { // the one that is there from the beginning
 		t.Errorf("hooks ran again: %v", started)
 	}
-	head = repo.Push("less", gittest.Files{"a/a.yaml": documents(deployment("a", "web:1"), configMap("a1", "1"), configMap("a2", "1"))})
+	head := repo.Push("less", gittest.Files{"a/a.yaml": documents(deployment("a", "web:1"), configMap("a1", "1"), configMap("a2", "1"))})
 	p.WaitSynced("a", head)
 	if p.Get("v1", "ConfigMap", "a3") != nil || p.Get("v1", "ConfigMap", "a4") != nil {
 		t.Error("after a cold start, what left Git is not pruned")
