@@ -132,9 +132,15 @@ func (e *env) pairs(title string, pairs [][2]string) error {
 func (e *env) get() *cobra.Command {
 	var states []string
 	cmd := &cobra.Command{
-		Use: "get [apps | APP]", Short: "List Apps, or show one", Args: maxArgs(1, "apps, or an App"),
+		Use: "get [apps | repos | clusters | APP]", Short: "List Apps, Repositories or Clusters, or show one App", Args: maxArgs(1, "apps, repos, clusters, or an App"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 && args[0] != "apps" && args[0] != "app" {
+			switch strings.Join(args, "") {
+			case "", "app", "apps":
+			case "repo", "repos", "repository", "repositories":
+				return e.getRepositories(cmd.Context())
+			case "cluster", "clusters":
+				return e.getClusters(cmd.Context())
+			default:
 				return e.withApp(cmd, args[0], 0, func(_ context.Context, _ *client, a server.AppView) error {
 					return e.print(a, func() error { return e.appRows([]server.AppView{a}) })
 				})

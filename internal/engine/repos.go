@@ -132,7 +132,7 @@ func (e *Engine) RepositorySnapshot(key Key) (RepositorySnapshot, bool) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := RepositorySnapshot{Key: key, Checked: r.checked, Changed: r.changed, Err: r.err, Apps: len(r.users), Refs: map[string]string{}}
+	s := RepositorySnapshot{Key: key, URL: r.spec.URL, Checked: r.checked, Changed: r.changed, Err: r.err, Apps: len(r.users), Refs: map[string]string{}}
 	for ref, st := range r.refs {
 		if st.found {
 			s.Refs[ref.String()] = st.resolved.Commit

@@ -274,6 +274,7 @@ type Waiting struct {
 // RepositorySnapshot is where a Repository stands.
 type RepositorySnapshot struct {
 	Key     Key
+	URL     string
 	Checked time.Time
 	Changed time.Time         // when a ref last moved
 	Refs    map[string]string // ref in use → commit

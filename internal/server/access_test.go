@@ -17,7 +17,7 @@ var (
 
 func TestWhoIsNotSignedInGetsNothing(t *testing.T) {
 	d := newDesk(t)
-	calls := []string{"GET /api/v1/whoami", "GET /api/v1/apps", "GET /api/v1/find?object=Pod/a/b", "GET /api/v1/events"}
+	calls := []string{"GET /api/v1/whoami", "GET /api/v1/apps", "GET /api/v1/find?object=Pod/a/b", "GET /api/v1/events", "GET /api/v1/repositories", "GET /api/v1/clusters"}
 	for _, r := range reads {
 		calls = append(calls, "GET /api/v1/apps/team-a/shop"+r)
 	}
@@ -122,5 +122,32 @@ func TestAHubThatIsAwayIsNoWrongToken(t *testing.T) {
 	d := newDesk(t)
 	if status, body := d.call("broken", http.MethodGet, "/api/v1/apps", ""); status != http.StatusBadGateway {
 		t.Errorf("%d %s", status, body)
+	}
+}
+
+func TestRepositoriesAreThoseOfTheNamespacesThatOneMayList(t *testing.T) {
+	d := newDesk(t)
+	for user, want := range map[string]int{"eve": 0, "bob": 1, "zoe": 2} {
+		var list server.List[server.RepositoryView]
+		status, body := d.call(user, http.MethodGet, "/api/v1/repositories", "")
+		if err := json.Unmarshal([]byte(body), &list); err != nil || status != http.StatusOK || list.Items == nil || len(list.Items) != want {
+			t.Errorf("%s: %d %s", user, status, body)
+		}
+		if strings.Contains(body, "hunter2") {
+			t.Errorf("the cause is in %s", body)
+		}
+	}
+	if _, body := d.call("zoe", http.MethodGet, "/api/v1/repositories?namespace=team-b", ""); !strings.Contains(body, "AuthenticationFailed") || strings.Contains(body, "team-a") {
+		t.Errorf("narrowed: %s", body)
+	}
+}
+
+func TestClustersAreForThoseWhoSeeAllNamespaces(t *testing.T) {
+	d := newDesk(t)
+	if status, body := d.call("ann", http.MethodGet, "/api/v1/clusters", ""); status != http.StatusForbidden || d.problem(body).Next == "" {
+		t.Errorf("Ann: %d %s", status, body)
+	}
+	if status, body := d.call("zoe", http.MethodGet, "/api/v1/clusters", ""); status != http.StatusOK || !strings.Contains(body, `"name":"in-cluster","connected":true`) {
+		t.Errorf("Zoe: %d %s", status, body)
 	}
 }

@@ -90,20 +90,16 @@ func (s *Server) whoami(c *call) error { return c.reply(c.user) }
 // apps lists the Apps that the user may see, by namespace and name; ?namespace=, ?state= (repeatable), ?name= narrow it.
 func (s *Server) apps(c *call) error {
 	q := c.URL.Query()
-	allowed := map[string]bool{}
+	may := s.mayList(c)
 	out := List[AppView]{Items: []AppView{}}
 	for _, snap := range s.o.Engine.Snapshots() {
 		ns := snap.Key.Namespace
 		if want := q.Get("namespace"); want != "" && want != ns {
 			continue
 		}
-		ok, asked := allowed[ns]
-		if !asked {
-			var err error
-			if ok, err = s.o.Access.Allowed(c.Context(), c.user, "list", engine.Key{Namespace: ns}); err != nil {
-				return err
-			}
-			allowed[ns] = ok
+		ok, err := may(ns)
+		if err != nil {
+			return err
 		}
 		if !ok {
 			continue

@@ -22,6 +22,8 @@ import (
 type Engine interface {
 	Snapshot(key engine.Key) (engine.Snapshot, bool)
 	Snapshots() []engine.Snapshot
+	Repositories() []engine.RepositorySnapshot
+	Targets() []engine.TargetSnapshot
 	Tree(ctx context.Context, key engine.Key, children engine.WithChildren) ([]engine.ObjectView, error)
 	Why(ctx context.Context, key engine.Key, id *object.ID) (engine.Why, error)
 	Preview(ctx context.Context, key engine.Key) (engine.Preview, error)
@@ -87,6 +89,8 @@ func New(o Options) *Server {
 	s.api("GET /api/v1/apps/{namespace}/{name}/why", "get", s.why)
 	s.api("GET /api/v1/apps/{namespace}/{name}/plan", "get", s.plan)
 	s.api("GET /api/v1/apps/{namespace}/{name}/history", "get", s.history)
+	s.api("GET /api/v1/repositories", "list", s.repositories)
+	s.api("GET /api/v1/clusters", "list", s.clusters)
 	s.api("GET /api/v1/find", "list", s.find)
 	s.api("GET /api/v1/events", "list", s.events)
 	s.api("POST /api/v1/apps/{namespace}/{name}/sync", "sync", s.sync)

@@ -69,6 +69,17 @@ func (s *stub) Snapshots() []engine.Snapshot {
 	return out
 }
 
+func (s *stub) Repositories() []engine.RepositorySnapshot {
+	return []engine.RepositorySnapshot{
+		{Key: engine.Key{Namespace: "team-a", Name: "code"}, URL: "https://git.example.com/shop.git", Apps: 1},
+		{Key: engine.Key{Namespace: "team-b", Name: "code"}, Err: &fault.Error{Reason: fault.AuthenticationFailed, Message: "no", Err: errBroken}},
+	}
+}
+
+func (s *stub) Targets() []engine.TargetSnapshot {
+	return []engine.TargetSnapshot{{Name: "in-cluster", Connected: true, Version: "v1.36.3"}}
+}
+
 func (s *stub) say(k engine.Key, message string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -165,7 +176,7 @@ type desk struct {
 
 // Ann may do everything in team-a, Bob may look there, Eve may do nothing; nobody may look into team-b but Zoe.
 var staff = rights{
-	"ann": {"* team-a"}, "bob": {"get team-a", "list team-a"}, "eve": nil, "zoe": {"* team-a", "* team-b"},
+	"ann": {"* team-a"}, "bob": {"get team-a", "list team-a"}, "eve": nil, "zoe": {"* team-a", "* team-b", "list "},
 	"sue": {"get team-a", "list team-a", "sync team-a"},
 }
 
