@@ -37,7 +37,6 @@ const (
 	hookSecret   = "a secret that signs webhooks"
 	single       = "single" // the app with replicas
 	parallel     = 16       // of the raw loop and of what the bench itself creates
-	patience     = 3 * time.Minute
 )
 
 // stage is a control plane, a repository, a daemon, and how the bench looks at them.
@@ -96,6 +95,7 @@ func (s *stage) start(ctx context.Context) error {
 	if s.world, err = watchWorld(ctx, s.admin, s.hub); err != nil {
 		return err
 	}
+	s.world.patience = 3*time.Minute + time.Duration(s.config.apps)*50*time.Millisecond
 	return s.startDaemon(ctx)
 }
 

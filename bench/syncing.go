@@ -27,7 +27,7 @@ func measureSync(ctx context.Context, s *stage, r *report) error {
 		return fmt.Errorf("the raw loop: %w", err)
 	}
 	time.Sleep(time.Second) // the control plane comes to rest
-	f, err := s.plumbSync(ctx, r)
+	f, err := s.plumbSync(ctx)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ type firstSync struct {
 	asked                                 requests
 }
 
-func (s *stage) plumbSync(ctx context.Context, r *report) (firstSync, error) {
+func (s *stage) plumbSync(ctx context.Context) (firstSync, error) {
 	var f firstSync
 	n := s.config.apps
 	if _, err := s.audit.since(); err != nil {

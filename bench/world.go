@@ -23,6 +23,8 @@ import (
 
 // world is what the bench sees through its own watches, whoever applied it.
 type world struct {
+	patience time.Duration // of every wait
+
 	mu        sync.Mutex
 	objects   map[string]thing
 	listeners map[int]func(thing)
@@ -160,8 +162,8 @@ func (w *world) expect(fits func(thing) bool) func(context.Context, string) (thi
 			return t, nil
 		case <-ctx.Done():
 			return thing{}, ctx.Err()
-		case <-time.After(patience):
-			return thing{}, fmt.Errorf("not within %v: %s", patience, what)
+		case <-time.After(w.patience):
+			return thing{}, fmt.Errorf("not within %v: %s", w.patience, what)
 		}
 	}
 }
