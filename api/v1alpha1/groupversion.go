@@ -1,4 +1,4 @@
-// Package v1alpha1 holds the custom resources of plumb.cd/v1alpha1: App, Repository and Cluster.
+// Package v1alpha1 holds the custom resources of plumb.cd/v1alpha1: App, Repository, Cluster and Channel.
 //
 // The types are written for the people who fill them in. What the API server accepts never stops a reader: durations,
 // times and shares are strings with a pattern, so that no stored value can fail to decode.
@@ -22,6 +22,7 @@ func AddToScheme(s *runtime.Scheme) error {
 		&App{}, &AppList{},
 		&Repository{}, &RepositoryList{},
 		&Cluster{}, &ClusterList{},
+		&Channel{}, &ChannelList{},
 	)
 	metav1.AddToGroupVersion(s, GroupVersion)
 	return nil
@@ -35,6 +36,9 @@ const (
 	AnnotationRefresh = "plumb.cd/refresh"
 	// AnnotationCancel cancels the running attempt whenever its value changes.
 	AnnotationCancel = "plumb.cd/cancel"
+	// AnnotationUses lists the clusters, kinds and namespaces that an App is about to use for the first time, as JSON. It is
+	// written together with the finalizer, before anything is applied; once there is status.memory, that alone counts.
+	AnnotationUses = "plumb.cd/uses"
 	// Finalizer keeps an App until its objects are pruned or left behind, as spec.deletion says.
 	Finalizer = "plumb.cd/finalizer"
 )

@@ -189,7 +189,7 @@ func TestDefinitionsAreAsGenerated(t *testing.T) {
 	for _, o := range list {
 		names = append(names, o.GetName())
 	}
-	if got := strings.Join(names, " "); got != "apps.plumb.cd clusters.plumb.cd repositories.plumb.cd" {
+	if got := strings.Join(names, " "); got != "apps.plumb.cd channels.plumb.cd clusters.plumb.cd repositories.plumb.cd" {
 		t.Errorf("definitions are %s", got)
 	}
 }
