@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"plumb.cd/plumb/internal/cluster"
-	"plumb.cd/plumb/internal/engine"
 	"plumb.cd/plumb/internal/fault"
 	"plumb.cd/plumb/internal/server"
 )
@@ -27,7 +26,8 @@ type access struct {
 }
 
 type right struct {
-	user, verb, namespace, name string
+	user string
+	server.Right
 }
 
 type cached[T any] struct {
@@ -86,12 +86,12 @@ func userOf(u cluster.User) (server.User, error) {
 	return server.User{Name: u.Name, UID: u.UID, Groups: u.Groups}, nil
 }
 
-// Allowed asks the hub whether the user may do this to the App (name empty: to any App of the namespace).
-func (a *access) Allowed(ctx context.Context, u server.User, verb string, app engine.Key) (bool, error) {
+// Allowed asks the hub whether the user may do this.
+func (a *access) Allowed(ctx context.Context, u server.User, r server.Right) (bool, error) {
 	if u.Name == localUser {
 		return true, nil
 	}
-	key := right{user: u.Name + "\x00" + u.UID + "\x00" + strings.Join(u.Groups, "\x00"), verb: verb, namespace: app.Namespace, name: app.Name}
+	key := right{user: u.Name + "\x00" + u.UID + "\x00" + strings.Join(u.Groups, "\x00"), Right: r}
 	a.mu.Lock()
 	c, ok := a.rights[key]
 	a.mu.Unlock()
@@ -99,7 +99,7 @@ func (a *access) Allowed(ctx context.Context, u server.User, verb string, app en
 		return c.value, nil
 	}
 	yes, _, err := a.hub.CanI(ctx, cluster.User{Name: u.Name, UID: u.UID, Groups: u.Groups}, cluster.Attributes{
-		Verb: verb, Group: "plumb.cd", Resource: "apps", Namespace: app.Namespace, Name: app.Name,
+		Verb: r.Verb, Group: "plumb.cd", Resource: r.Resource, Namespace: r.Key.Namespace, Name: r.Key.Name,
 	})
 	if err != nil {
 		return false, err

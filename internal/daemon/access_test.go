@@ -65,7 +65,7 @@ func TestTheLocalTokenNeedsNoHub(t *testing.T) {
 	if err != nil || u.Name != localUser {
 		t.Fatalf("%+v, %v", u, err)
 	}
-	if ok, err := a.Allowed(t.Context(), u, "delete", engine.Key{Namespace: "any", Name: "app"}); !ok || err != nil {
+	if ok, err := a.Allowed(t.Context(), u, onApp("delete", "any", "app")); !ok || err != nil {
 		t.Errorf("the local user may not: %v", err)
 	}
 }
@@ -139,7 +139,7 @@ func TestARightThatIsTakenAwayEndsAfterAWhile(t *testing.T) {
 	}
 	may := func(verb, namespace, app string) bool {
 		t.Helper()
-		ok, err := a.Allowed(t.Context(), u, verb, engine.Key{Namespace: namespace, Name: app})
+		ok, err := a.Allowed(t.Context(), u, onApp(verb, namespace, app))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -165,7 +165,7 @@ func TestARightThatIsTakenAwayEndsAfterAWhile(t *testing.T) {
 		t.Error("the right outlives the time for which answers are kept")
 	}
 	c.at = c.at.Add(keepAnswers)
-	if ok, err := a.Allowed(ended(t), u, "get", engine.Key{Namespace: ns, Name: "shop"}); ok || err == nil {
+	if ok, err := a.Allowed(ended(t), u, onApp("get", ns, "shop")); ok || err == nil {
 		t.Errorf("%v, %v: an answer without the hub", ok, err)
 	}
 }
@@ -184,10 +184,14 @@ func TestAnswersDoNotPileUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Allowed(t.Context(), u, "get", engine.Key{Namespace: ns}); err != nil {
+	if _, err := a.Allowed(t.Context(), u, onApp("get", ns, "")); err != nil {
 		t.Fatal(err)
 	}
 	if len(a.tokens) != 1 || len(a.rights) != 1 {
 		t.Errorf("%d tokens, %d rights are kept", len(a.tokens), len(a.rights))
 	}
+}
+
+func onApp(verb, namespace, name string) server.Right {
+	return server.Right{Verb: verb, Resource: server.AppResource, Key: engine.Key{Namespace: namespace, Name: name}}
 }

@@ -23,15 +23,23 @@ func (p Problem) Error() string { return p.Message }
 
 var errSignIn = Problem{Status: http.StatusUnauthorized, Message: "not signed in", Next: "plumb login"}
 
-func errNotFound(k engine.Key) Problem {
-	return Problem{Status: http.StatusNotFound, Message: "there is no App " + k.String() + ", or you may not see it", Next: "plumb get apps -A"}
+// errAbsent is the one answer for a resource that does not exist and for one that the reader may not see.
+func errAbsent(resource string, k engine.Key) Problem {
+	if resource == AppResource {
+		return Problem{Status: http.StatusNotFound, Message: "there is no App " + k.String() + ", or you may not see it", Next: "plumb get apps -A"}
+	}
+	return Problem{Status: http.StatusNotFound, Message: "there is no " + k.String() + " among " + resource + ", or you may not see it"}
 }
 
-func errForbidden(u User, verb string, k engine.Key) Problem {
+func errForbidden(u User, r Right) Problem {
+	what := "App " + r.Key.String()
+	if r.Resource != AppResource {
+		what = r.Resource + " " + r.Key.String()
+	}
 	return Problem{
 		Status: http.StatusForbidden, Reason: fault.Forbidden,
-		Message: fmt.Sprintf("%s may not %s App %s", u.Name, verb, k),
-		Next:    fmt.Sprintf("ask for the verb %q on apps.plumb.cd in namespace %s (ClusterRole plumb-editor has it)", verb, k.Namespace),
+		Message: fmt.Sprintf("%s may not %s %s", u.Name, r.Verb, what),
+		Next:    fmt.Sprintf("ask for the verb %q on %s.plumb.cd in namespace %s (ClusterRole plumb-editor has it)", r.Verb, r.Resource, r.Key.Namespace),
 	}
 }
 
@@ -110,4 +118,12 @@ func (c *call) body(into any) error {
 		return Problem{Status: http.StatusBadRequest, Message: "the body is not what this call takes: " + err.Error()}
 	}
 	return nil
+}
+
+// send writes JSON that is made already.
+func (c *call) send(raw []byte) error {
+	c.ResponseWriter.Header().Set("Content-Type", "application/json")
+	c.WriteHeader(http.StatusOK)
+	_, err := c.ResponseWriter.Write(raw)
+	return err
 }

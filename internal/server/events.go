@@ -94,7 +94,7 @@ func (s *Server) events(c *call) error {
 			if (q.Get("namespace") != "" && q.Get("namespace") != k.Namespace) || (q.Get("name") != "" && q.Get("name") != k.Name) {
 				continue
 			}
-			if ok, err := s.o.Access.Allowed(c.Context(), c.user, "get", k); err != nil || !ok {
+			if ok, err := s.o.Access.Allowed(c.Context(), c.user(), Right{"get", AppResource, k}); err != nil || !ok {
 				continue
 			}
 			if err := s.tell(c.ResponseWriter, k); err != nil {

@@ -48,7 +48,7 @@ func (s *Server) mayList(c *call) func(namespace string) (bool, error) {
 		if asked {
 			return ok, nil
 		}
-		ok, err := s.o.Access.Allowed(c.Context(), c.user, "list", engine.Key{Namespace: namespace})
+		ok, err := s.o.Access.Allowed(c.Context(), c.user(), Right{"list", AppResource, engine.Key{Namespace: namespace}})
 		if err == nil {
 			known[namespace] = ok
 		}
@@ -86,7 +86,7 @@ func (s *Server) clusters(c *call) error {
 	}
 	if !ok {
 		return Problem{
-			Status: http.StatusForbidden, Reason: fault.Forbidden, Message: c.user.Name + " may not list the clusters",
+			Status: http.StatusForbidden, Reason: fault.Forbidden, Message: c.user().Name + " may not list the clusters",
 			Next: `ask for the verb "list" on apps.plumb.cd in all namespaces`,
 		}
 	}

@@ -81,11 +81,14 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 	w.Write([]byte("ok\n"))
 }
 
-func (s *Server) version(w http.ResponseWriter, _ *http.Request) {
-	respond(w, http.StatusOK, map[string]string{"version": s.o.Version})
+// VersionView is the version of the daemon.
+type VersionView struct {
+	Version string `json:"version"`
 }
 
-func (s *Server) whoami(c *call) error { return c.reply(c.user) }
+func (s *Server) version(c *call) error { return c.reply(VersionView{s.o.Version}) }
+
+func (s *Server) whoami(c *call) error { return c.reply(c.user()) }
 
 // apps lists the Apps that the user may see, by namespace and name; ?namespace=, ?state= (repeatable), ?name= narrow it.
 func (s *Server) apps(c *call) error {
@@ -201,7 +204,7 @@ func (s *Server) find(c *call) error {
 	}
 	out := List[engine.Key]{Items: []engine.Key{}}
 	for _, k := range s.o.Engine.Find(id) {
-		if ok, err := s.o.Access.Allowed(c.Context(), c.user, "get", k); err == nil && ok {
+		if ok, err := s.o.Access.Allowed(c.Context(), c.user(), Right{"get", AppResource, k}); err == nil && ok {
 			out.Items = append(out.Items, k)
 		}
 	}

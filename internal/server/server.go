@@ -1,5 +1,9 @@
 // Package server is Plumb's HTTP API: what the command line and the console speak. It reads the engine and the history,
 // and writes people's wishes as changes to our own resources; it applies nothing itself.
+//
+// Every call is an operation value (operation.go), kept by area: lists, streams and the reader in core.go, one App in detail.go
+// and app.go, measures in dora.go, notifications in channels.go, signing in in security.go. An area is a method of Server that
+// gives its operations, and, where it needs something of its own, a field of Options of a type of its own.
 package server
 
 import (
@@ -7,7 +11,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/pprof"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,21 +18,13 @@ import (
 
 	"plumb.cd/plumb/internal/engine"
 	"plumb.cd/plumb/internal/history"
-	"plumb.cd/plumb/internal/object"
 )
 
-// Engine is what the API reads.
+// Engine is what the API reads; each area declares its part.
 type Engine interface {
-	Snapshot(key engine.Key) (engine.Snapshot, bool)
-	Snapshots() []engine.Snapshot
-	Repositories() []engine.RepositorySnapshot
-	Targets() []engine.TargetSnapshot
-	Tree(ctx context.Context, key engine.Key, children engine.WithChildren) ([]engine.ObjectView, error)
-	Why(ctx context.Context, key engine.Key, id *object.ID) (engine.Why, error)
-	Preview(ctx context.Context, key engine.Key) (engine.Preview, error)
-	Find(id object.ID) []engine.Key
-	Revert(ctx context.Context, key engine.Key, req engine.RevertRequest) (engine.Reverted, error)
-	Pushed(match func(engine.Repository) bool) int
+	ListEngine
+	DetailEngine
+	WishEngine
 }
 
 // User is who is asking.
@@ -39,11 +34,21 @@ type User struct {
 	Groups []string `json:"groups,omitempty"`
 }
 
-// Access says who somebody is and what they may do. Verbs are Kubernetes' own and ours: get, list, sync, approve, hold,
-// rollback, suspend, refresh, cancel, on Apps.
+// AppResource is the resource of Apps, in rights.
+const AppResource = "apps"
+
+// Right is something that one may do to a resource of group plumb.cd. Key without a name: to any in the namespace; without
+// both: to any in all namespaces.
+type Right struct {
+	Verb     string // Kubernetes' own and ours: get, list, sync, approve, hold, rollback, suspend, refresh, cancel, logs
+	Resource string // apps, repositories, clusters, channels
+	Key      engine.Key
+}
+
+// Access says who somebody is and what they may do.
 type Access interface {
 	Authenticate(ctx context.Context, token string) (User, error)
-	Allowed(ctx context.Context, u User, verb string, app engine.Key) (bool, error)
+	Allowed(ctx context.Context, u User, r Right) (bool, error)
 }
 
 // Intents writes wishes to the App resource. Errors are *fault.Error.
@@ -52,7 +57,7 @@ type Intents interface {
 	PatchSpec(ctx context.Context, app engine.Key, patch map[string]any) error
 }
 
-// Options are what a Server works with.
+// Options are what a Server works with. The last ones belong to one area each.
 type Options struct {
 	Engine   Engine
 	Access   Access
@@ -64,12 +69,18 @@ type Options struct {
 	Version  string
 	Now      func() time.Time
 	Log      *slog.Logger
+
+	Detail   DetailOptions
+	DORA     DORAOptions
+	Channels ChannelOptions
+	Security SecurityOptions
 }
 
 // Server answers requests. Make it with New.
 type Server struct {
-	o   Options
-	mux *http.ServeMux
+	o    Options
+	mux  *http.ServeMux
+	root http.Handler // mux behind what security puts before it
 }
 
 const maxBody = 1 << 20
@@ -81,26 +92,10 @@ func New(o Options) *Server {
 	s.mux.HandleFunc("GET /readyz", s.ready)
 	s.mux.Handle("GET /metrics", promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{}))
 	s.mux.HandleFunc("POST /webhook", s.webhook)
-	s.mux.HandleFunc("GET /api/v1/version", s.version)
-	s.api("GET /api/v1/whoami", "", s.whoami)
-	s.api("GET /api/v1/apps", "list", s.apps)
-	s.api("GET /api/v1/apps/{namespace}/{name}", "get", s.app)
-	s.api("GET /api/v1/apps/{namespace}/{name}/tree", "get", s.tree)
-	s.api("GET /api/v1/apps/{namespace}/{name}/why", "get", s.why)
-	s.api("GET /api/v1/apps/{namespace}/{name}/plan", "get", s.plan)
-	s.api("GET /api/v1/apps/{namespace}/{name}/history", "get", s.history)
-	s.api("GET /api/v1/repositories", "list", s.repositories)
-	s.api("GET /api/v1/clusters", "list", s.clusters)
-	s.api("GET /api/v1/find", "list", s.find)
-	s.api("GET /api/v1/events", "list", s.events)
-	s.api("POST /api/v1/apps/{namespace}/{name}/sync", "sync", s.sync)
-	s.api("POST /api/v1/apps/{namespace}/{name}/refresh", "refresh", s.refresh)
-	s.api("POST /api/v1/apps/{namespace}/{name}/cancel", "cancel", s.cancel)
-	s.api("POST /api/v1/apps/{namespace}/{name}/suspend", "suspend", s.suspend)
-	s.api("POST /api/v1/apps/{namespace}/{name}/resume", "hold", s.resume)
-	s.api("POST /api/v1/apps/{namespace}/{name}/hold", "hold", s.hold)
-	s.api("POST /api/v1/apps/{namespace}/{name}/adopt", "approve", s.adopt)
-	s.api("POST /api/v1/apps/{namespace}/{name}/revert", "rollback", s.revert)
+	for _, op := range s.operations() {
+		s.route(op)
+	}
+	s.root = s.secure(s.mux)
 	return s
 }
 
@@ -114,65 +109,15 @@ func Debug() http.Handler {
 	return mux
 }
 
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", "no-store")
-	s.mux.ServeHTTP(w, r)
-}
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.root.ServeHTTP(w, r) }
 
-// call is one authenticated request.
+// call is one request to an operation.
 type call struct {
 	http.ResponseWriter
 	*http.Request
-	user User
-	key  engine.Key
+	session session
+	key     engine.Key // of the path
 }
 
-// api registers a call that needs a signed-in user and, with a verb, the right to it. Who may not know of an App gets
-// the same answer as for one that does not exist.
-func (s *Server) api(pattern, verb string, f func(*call) error) {
-	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		c := &call{ResponseWriter: w, Request: r, key: engine.Key{Namespace: r.PathValue("namespace"), Name: r.PathValue("name")}}
-		if err := s.admit(c, verb); err != nil {
-			s.fail(w, err)
-			return
-		}
-		if err := f(c); err != nil {
-			s.fail(w, err)
-		}
-	})
-}
-
-func (s *Server) admit(c *call, verb string) error {
-	token, ok := strings.CutPrefix(c.Request.Header.Get("Authorization"), "Bearer ")
-	if !ok || token == "" {
-		return errSignIn
-	}
-	var err error
-	if c.user, err = s.o.Access.Authenticate(c.Context(), token); err != nil {
-		return err
-	}
-	if verb == "" || (verb == "list" && c.key.Name == "") {
-		return nil // lists are filtered, one by one namespace
-	}
-	if err := s.allow(c, "get", c.key); err != nil {
-		return errNotFound(c.key)
-	}
-	if _, known := s.o.Engine.Snapshot(c.key); !known {
-		return errNotFound(c.key)
-	}
-	return s.allow(c, verb, c.key)
-}
-
-func (s *Server) allow(c *call, verb string, key engine.Key) error {
-	ok, err := s.o.Access.Allowed(c.Context(), c.user, verb, key)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return errForbidden(c.user, verb, key)
-	}
-	return nil
-}
+// user is who asks.
+func (c *call) user() User { return c.session.User }

@@ -132,9 +132,9 @@ func (r rights) Authenticate(_ context.Context, token string) (server.User, erro
 	return server.User{Name: token}, nil
 }
 
-func (r rights) Allowed(_ context.Context, u server.User, verb string, k engine.Key) (bool, error) {
+func (r rights) Allowed(_ context.Context, u server.User, right server.Right) (bool, error) {
 	for _, may := range r[u.Name] {
-		if may == verb+" "+k.Namespace || may == "* "+k.Namespace {
+		if may == right.Verb+" "+right.Key.Namespace || may == "* "+right.Key.Namespace {
 			return true, nil
 		}
 	}

@@ -31,11 +31,11 @@ func (s *Server) sync(c *call) error {
 		return err
 	}
 	if body.Plan != "" {
-		if err := s.allow(c, "approve", c.key); err != nil {
+		if err := s.allow(c, Right{"approve", AppResource, c.key}); err != nil {
 			return err
 		}
 	}
-	req := engine.Request{ID: rand.Text(), Actor: c.user.Name, Plan: body.Plan, Only: body.Only, All: body.All, At: s.o.Now()}
+	req := engine.Request{ID: rand.Text(), Actor: c.user().Name, Plan: body.Plan, Only: body.Only, All: body.All, At: s.o.Now()}
 	value, err := convert.RequestAnnotation(req)
 	if err != nil {
 		return err
@@ -84,7 +84,7 @@ func (s *Server) hold(c *call) error {
 	if (body.Revision == "") == (body.Bundle == "") {
 		return Problem{Status: http.StatusBadRequest, Message: "a hold names a revision or a bundle, one of them"}
 	}
-	hold := map[string]any{"owner": c.user.Name, "reason": body.Reason}
+	hold := map[string]any{"owner": c.user().Name, "reason": body.Reason}
 	if body.Revision != "" {
 		hold["revision"] = body.Revision
 	} else {
@@ -115,7 +115,7 @@ func (s *Server) revert(c *call) error {
 	if err := c.body(&body); err != nil {
 		return err
 	}
-	body.Actor = c.user.Name
+	body.Actor = c.user().Name
 	out, err := s.o.Engine.Revert(c.Context(), c.key, body)
 	if err != nil {
 		return err
@@ -132,7 +132,7 @@ func (s *Server) note(c *call, what, message string) {
 		return
 	}
 	_, err := s.o.History.Append(c.Context(), history.Event{
-		At: s.o.Now(), Kind: history.Request, App: c.key.String(), Actor: c.user.Name, Outcome: what, Message: message,
+		At: s.o.Now(), Kind: history.Request, App: c.key.String(), Actor: c.user().Name, Outcome: what, Message: message,
 	})
 	if err != nil {
 		s.o.Log.Error("a request could not be recorded", "app", c.key.String(), "what", what, "err", err)
