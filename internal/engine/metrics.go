@@ -13,6 +13,8 @@ type Metrics struct {
 	drift    prometheus.Counter
 	healed   prometheus.Counter
 	dryRuns  prometheus.Counter
+
+	told told
 }
 
 func newMetrics() *Metrics {

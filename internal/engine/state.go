@@ -47,6 +47,7 @@ func (e *Engine) publish(a *app, spec App, o outcome) time.Time {
 			e.o.Changed(a.key)
 		}
 		if prev.State != next.State {
+			e.transition(a, next)
 			e.mu.Lock()
 			waiting := keysOf(e.dependents[a.key])
 			e.mu.Unlock()

@@ -20,6 +20,7 @@ const (
 	Request    Kind = "Request"  // somebody asked: sync, hold, suspend, cancel, approve ...
 	Revision   Kind = "Revision" // a new revision was seen
 	Failure    Kind = "Failure"  // a render or plan failed
+	Health     Kind = "Health"   // an App became unwell (Outcome Degraded), or is well again (Healthy): once each
 )
 
 // Event is one record. Seq, Prev and Hash are set by the store.
