@@ -3,6 +3,8 @@ package cluster
 import (
 	"cmp"
 	"context"
+	"errors"
+	"math"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -61,10 +63,23 @@ func (c *Cluster) metadata(ctx context.Context, gvk schema.GroupVersionKind, id 
 // ListOwners lists the metadata of all objects of a kind, in one namespace or, when that is empty, in all, in the API
 // server's order.
 func (c *Cluster) ListOwners(ctx context.Context, gvk schema.GroupVersionKind, namespace string) ([]Meta, error) {
-	return c.listMeta(ctx, gvk, namespace, metav1.ListOptions{})
+	return c.listMeta(ctx, gvk, namespace, metav1.ListOptions{}, math.MaxInt)
 }
 
-func (c *Cluster) listMeta(ctx context.Context, gvk schema.GroupVersionKind, namespace string, o metav1.ListOptions) ([]Meta, error) {
+// ErrTooMany is in the chain of the error of a list that found more objects than were asked for at the most.
+var ErrTooMany = errors.New("there are more objects than were asked for")
+
+// ListSome is ListOwners for the objects that a label selector names. When there are more than most, they are not listed,
+// and ErrTooMany is in the chain of the error.
+func (c *Cluster) ListSome(ctx context.Context, gvk schema.GroupVersionKind, namespace, labelSelector string, most int) ([]Meta, error) {
+	out, err := c.listMeta(ctx, gvk, namespace, metav1.ListOptions{LabelSelector: labelSelector}, most)
+	if len(out) > most {
+		return nil, ErrTooMany
+	}
+	return out, err
+}
+
+func (c *Cluster) listMeta(ctx context.Context, gvk schema.GroupVersionKind, namespace string, o metav1.ListOptions, most int) ([]Meta, error) {
 	m, err := c.Mapping(ctx, gvk)
 	if err != nil {
 		return nil, err
@@ -79,6 +94,9 @@ func (c *Cluster) listMeta(ctx context.Context, gvk schema.GroupVersionKind, nam
 		}
 		for i := range list.Items {
 			out = append(out, metaOf(gvk, &list.Items[i]))
+		}
+		if len(out) > most {
+			return "", nil
 		}
 		return list.Continue, nil
 	}, func() { out = nil })

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -25,6 +26,7 @@ import (
 
 	"plumb.cd/plumb/api/v1alpha1"
 	"plumb.cd/plumb/internal/controller/app"
+	"plumb.cd/plumb/internal/convert"
 	"plumb.cd/plumb/internal/cptest"
 	"plumb.cd/plumb/internal/engine"
 	"plumb.cd/plumb/internal/fault"
@@ -324,8 +326,8 @@ func TestMemoryComesWithTheStatusInOneWrite(t *testing.T) {
 	if raw := string(w.app(t, "onewrite").Status.Memory.Raw); !strings.Contains(raw, `"lastRequest":"5"`) {
 		t.Errorf("an older memory went over a newer one: %s", raw)
 	}
-	if got := versions(); got != 3 {
-		t.Errorf("%d writes, not one for the outcome with its memory, one for the memory, one for the message", got)
+	if got := versions(); got != 4 {
+		t.Errorf("%d writes, not one for the outcome with its memory, one for the finalizer, one for the memory, one for the message", got)
 	}
 }
 
@@ -366,8 +368,8 @@ func TestEngineHearsOfWhatPeopleAskFor(t *testing.T) {
 	k := w.key("asked")
 	cptest.Eventually(t, soon, "the engine hears of the App", func() bool { return len(w.told(k)) == 1 })
 	a := w.app(t, "asked")
-	if !controllerutil.ContainsFinalizer(a, v1alpha1.Finalizer) {
-		t.Error("the engine heard of the App before its finalizer was there")
+	if controllerutil.ContainsFinalizer(a, v1alpha1.Finalizer) {
+		t.Error("an App of which nothing was applied has the finalizer")
 	}
 	a.Annotations = map[string]string{v1alpha1.AnnotationSyncRequest: `{"id":"1"}`}
 	if err := w.hub.Update(t.Context(), a); err != nil {
@@ -398,11 +400,55 @@ func TestEngineHearsOfWhatPeopleAskFor(t *testing.T) {
 	}
 }
 
+func TestAnAppIsKeptFromTheMomentThatItUsesSomething(t *testing.T) {
+	w := setUp(t)
+	w.create(t, newApp("uses"))
+	k := w.key("uses")
+	cptest.Eventually(t, soon, "the engine hears of the App", func() bool { return len(w.told(k)) == 1 })
+	// Somebody changes it meanwhile, with a finalizer of their own: neither write loses the other's.
+	a := w.app(t, "uses")
+	a.Finalizers = []string{"example.com/theirs"}
+	if err := w.hub.Update(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	targets := []engine.TargetUse{{Cluster: "in-cluster", Version: "v1", Kind: "ConfigMap", Namespaces: []string{"shop"}}}
+	if err := w.ledger.SaveUses(t.Context(), k, engine.Memory{Version: 1, Targets: targets}); err != nil {
+		t.Fatal(err)
+	}
+	a = w.app(t, "uses")
+	if !controllerutil.ContainsFinalizer(a, v1alpha1.Finalizer) || !controllerutil.ContainsFinalizer(a, "example.com/theirs") {
+		t.Errorf("the finalizers are %v", a.Finalizers)
+	}
+	if got := convert.App(a); got.Err != nil || !reflect.DeepEqual(got.Memory.Targets, targets) {
+		t.Errorf("who meets it now knows %v (%v)", got.Memory.Targets, got.Err)
+	}
+	// The outcome brings the whole memory; what it uses is then known from there.
+	s := snapshot(engine.StateSynced, fault.Synced)
+	s.Memory = engine.Memory{Version: 2, Targets: targets[:0]}
+	w.say(k, s)
+	cptest.Eventually(t, soon, "the memory is in the status", func() bool { return w.app(t, "uses").Status.Memory != nil })
+	if got := convert.App(w.app(t, "uses")); len(got.Memory.Targets) != 0 {
+		t.Errorf("an old annotation counts more than the memory: %v", got.Memory.Targets)
+	}
+	// Somebody takes the finalizer off: it comes back.
+	cptest.Eventually(t, soon, "the finalizer can be taken off", func() bool {
+		a := w.app(t, "uses")
+		a.Finalizers = []string{"example.com/theirs"}
+		return w.hub.Update(t.Context(), a) == nil
+	})
+	cptest.Eventually(t, soon, "the finalizer is back", func() bool {
+		return controllerutil.ContainsFinalizer(w.app(t, "uses"), v1alpha1.Finalizer)
+	})
+}
+
 func TestDeletedAppStaysUntilItsObjectsAreGone(t *testing.T) {
 	w := setUp(t)
 	w.create(t, newApp("going"))
 	k := w.key("going")
 	cptest.Eventually(t, soon, "the engine hears of the App", func() bool { return len(w.told(k)) == 1 })
+	if err := w.ledger.SaveUses(t.Context(), k, engine.Memory{Version: 1}); err != nil {
+		t.Fatal(err)
+	}
 	if err := w.hub.Delete(t.Context(), w.app(t, "going")); err != nil {
 		t.Fatal(err)
 	}

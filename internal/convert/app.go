@@ -61,7 +61,7 @@ func App(a *v1alpha1.App) engine.App {
 	out.DependsOn, errs[3] = dependencies(a)
 	out.Hold, errs[4] = hold(a.Spec.Hold)
 	out.Request, errs[5] = request(a.Annotations[v1alpha1.AnnotationSyncRequest])
-	out.Memory, errs[6] = memory(a.Status)
+	out.Memory, errs[6] = memory(a)
 	for _, err := range errs {
 		if err != nil {
 			out.Err = err // the first is enough: the fields are corrected one by one
@@ -194,11 +194,17 @@ func RequestAnnotation(r engine.Request) (string, error) {
 }
 
 // memory reads what the status remembers. What cannot be read stops the App: without it, objects could be forgotten.
-func memory(s v1alpha1.AppStatus) (m engine.Memory, err error) {
-	if s.Memory == nil || len(s.Memory.Raw) == 0 {
+// An App whose first attempt has not ended yet has no memory but what it uses.
+func memory(a *v1alpha1.App) (m engine.Memory, err error) {
+	if s := a.Status; s.Memory == nil || len(s.Memory.Raw) == 0 {
+		if uses := a.Annotations[v1alpha1.AnnotationUses]; uses != "" {
+			if err := json.Unmarshal([]byte(uses), &m.Targets); err != nil {
+				return m, invalid("metadata.annotations["+v1alpha1.AnnotationUses+"]", "cannot be read: %v", err)
+			}
+		}
 		return m, nil
 	}
-	if err := json.Unmarshal(s.Memory.Raw, &m); err != nil {
+	if err := json.Unmarshal(a.Status.Memory.Raw, &m); err != nil {
 		return m, invalid("status.memory", "cannot be read: %v", err)
 	}
 	return m, nil

@@ -249,7 +249,7 @@ func TestMemoryReadsBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := memory(v1alpha1.AppStatus{Memory: &runtime.RawExtension{Raw: raw}})
+	got, err := memory(&v1alpha1.App{Status: v1alpha1.AppStatus{Memory: &runtime.RawExtension{Raw: raw}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -201,6 +201,15 @@ func Memory(m engine.Memory) ([]byte, error) {
 	return b, nil
 }
 
+// InUse is how what an App uses is stored in AnnotationUses.
+func InUse(m engine.Memory) (string, error) {
+	b, err := json.Marshal(m.Targets)
+	if err != nil {
+		return "", fmt.Errorf("encoding what the App uses: %w", err)
+	}
+	return string(b), nil
+}
+
 // moment is t as it is stored: whole seconds, UTC; nil for the zero time.
 func moment(t time.Time) *metav1.Time {
 	if t.IsZero() {

@@ -254,8 +254,13 @@ func (e *Engine) start(ctx context.Context, a *app, spec App, conn *cluster.Clus
 	}
 	targets, grew := a.targetsWith(a.target.name, pl.desired)
 	a.mem.Attempt, a.mem.Targets = at, targets
-	if grew || hasHooks(pl.plan) {
+	switch {
+	case hasHooks(pl.plan):
 		if err := e.save(ctx, a); err != nil {
+			return err
+		}
+	case grew:
+		if err := e.saveUses(ctx, a); err != nil {
 			return err
 		}
 	}

@@ -27,6 +27,9 @@ type Renderer interface {
 // where the engine must not go on before. Any other change of the Memory comes with the Snapshot, whose reader stores it.
 type MemoryStore interface {
 	SaveMemory(ctx context.Context, key Key, m Memory) error
+	// SaveUses returns when what m says of the clusters, kinds and namespaces in use is stored, and the App can no longer go
+	// away without our knowing. The rest of m may come later: it is not counted as stored.
+	SaveUses(ctx context.Context, key Key, m Memory) error
 }
 
 // Options are what an Engine works with. History, Owned and Memory may be nil: nothing is kept then (one-shot runs).

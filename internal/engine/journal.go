@@ -99,6 +99,15 @@ func (e *Engine) save(ctx context.Context, a *app) error {
 	return nil
 }
 
+// saveUses makes durable what the App uses, before anything of it is applied.
+func (e *Engine) saveUses(ctx context.Context, a *app) error {
+	if e.o.Memory == nil {
+		return nil
+	}
+	a.number()
+	return e.o.Memory.SaveUses(ctx, a.key, a.mem.clone())
+}
+
 // keep sees to it that the App's memory is stored after a step. What would be done a second time if it were lost is made
 // durable here. All else goes with the Snapshot, whose reader stores it together with the status: one write, not two.
 func (e *Engine) keep(ctx context.Context, a *app) error {

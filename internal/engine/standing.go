@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -11,86 +12,166 @@ import (
 	"plumb.cd/plumb/internal/plan"
 )
 
-// place is where objects of a kind are looked for.
+// What carries our label is known from the watch. These bound what is asked about the rest.
+const (
+	few        = 3 // objects of one App that are looked for by single reads, while few Apps ask
+	crowd      = 4 // Apps that ask about a kind within crowdTime make one look for all of them
+	crowdTime  = 2 * time.Second
+	keepsFor   = 15 * time.Second // how long such a look says what is absent
+	tooMany    = 5000             // objects of nobody's: more of them, and each namespace is looked at by itself
+	unlabelled = "!" + object.LabelApp
+)
+
+// place is where objects of a kind are looked for: a namespace, or (empty) the whole cluster.
 type place struct {
 	conn      *cluster.Cluster
 	kind      schema.GroupVersionKind
 	namespace string
 }
 
-// lookup is one look at a place, on behalf of every App that asked before it began.
-type lookup struct {
-	ids   []object.ID
-	done  chan struct{}
-	found map[object.ID]plan.Live
-	err   error
+// absence is one look at the objects of a kind that carry no label of ours, on behalf of every App that asked before it
+// ended. Names that it did not see are absent, as far as anybody can tell who does not ask again: what is believed
+// absent is created by a request that fails when it is not.
+type absence struct {
+	done    chan struct{}
+	at      time.Time
+	found   map[object.ID]plan.Live
+	partial bool // there were too many
+	err     error
 }
 
-// standing finds which of ids exist already. Apps that ask about the same place while a look at it is under way share
-// the next one: the first sync of many Apps in a namespace takes a list or two, not a read an object.
+// asks counts who asked about a kind lately.
+type asks struct {
+	times [crowd]time.Time
+	next  int
+}
+
+// crowded notes one more ask, and reports whether there were many within a short time.
+func (k *asks) crowded(now time.Time) bool {
+	oldest := k.times[k.next]
+	k.times[k.next] = now
+	k.next = (k.next + 1) % crowd
+	return !oldest.IsZero() && now.Sub(oldest) < crowdTime
+}
+
+// standing finds which of ids exist already. While many Apps ask about a kind, they share one list of what carries no
+// label of ours; what carries it is known from the watch. Few asks are answered by single reads.
 func (t *target) standing(ctx context.Context, conn *cluster.Cluster, kind schema.GroupVersionKind, ns string, ids []object.ID) ([]plan.Live, error) {
-	p := place{conn, kind, ns}
+	if t.crowded(conn, kind) {
+		for _, where := range []place{{conn, kind, ""}, {conn, kind, ns}} {
+			look, err := t.shared(ctx, where)
+			if err != nil {
+				return nil, err
+			}
+			if !look.partial {
+				return t.confirm(ctx, place{conn, kind, ns}, ids, look)
+			}
+		}
+	}
+	return find(ctx, place{conn, kind, ns}, ids)
+}
+
+func (t *target) crowded(conn *cluster.Cluster, kind schema.GroupVersionKind) bool {
 	t.mu.Lock()
-	if t.lookups == nil {
-		t.lookups = map[place]*lookup{}
+	defer t.mu.Unlock()
+	if t.asked == nil {
+		t.asked = map[place]*asks{}
 	}
-	next, running := t.lookups[p]
-	if next == nil {
-		next = &lookup{done: make(chan struct{})}
-		t.lookups[p] = next
+	p := place{conn: conn, kind: kind}
+	if t.asked[p] == nil {
+		t.asked[p] = &asks{}
 	}
-	next.ids = append(next.ids, ids...)
-	if !running {
-		t.e.wg.Go(func() { t.lookUp(context.WithoutCancel(ctx), p) })
+	return t.asked[p].crowded(t.e.o.Now())
+}
+
+// shared gives a look at a place that is not too old, and takes it when there is none.
+func (t *target) shared(ctx context.Context, p place) (*absence, error) {
+	t.mu.Lock()
+	if t.looks == nil {
+		t.looks = map[place]*absence{}
+	}
+	look := t.looks[p]
+	if look == nil {
+		look = &absence{done: make(chan struct{})}
+		t.looks[p] = look
+		t.e.wg.Go(func() { t.takeLook(context.WithoutCancel(ctx), p, look) })
 	}
 	t.mu.Unlock()
 	select {
-	case <-next.done:
+	case <-look.done:
+		return look, look.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if next.err != nil {
-		return nil, next.err
-	}
-	var out []plan.Live
-	for _, id := range ids {
-		if l, ok := next.found[id]; ok {
-			out = append(out, l)
-		}
-	}
-	return out, nil
 }
 
-// lookUp works until nobody asks about the place. It ends with the engine, not with the one who asked first.
-func (t *target) lookUp(ctx context.Context, p place) {
+// takeLook ends with the engine, not with the App that asked first.
+func (t *target) takeLook(ctx context.Context, p place, look *absence) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if engine := t.e.ctx; engine != nil {
 		defer context.AfterFunc(engine, cancel)()
 	}
-	for {
-		t.mu.Lock()
-		l := t.lookups[p]
-		if l == nil {
-			delete(t.lookups, p)
-			t.mu.Unlock()
-			return
-		}
-		t.lookups[p] = nil // it runs: whoever asks now waits for the next
-		t.mu.Unlock()
-		l.found, l.err = find(ctx, p, l.ids)
-		close(l.done)
+	look.at = t.e.o.Now()
+	found, err := p.conn.ListSome(ctx, p.kind, p.namespace, unlabelled, tooMany)
+	look.partial, look.err = errors.Is(err, cluster.ErrTooMany), err
+	if look.partial {
+		look.err = nil
+	}
+	look.found = make(map[object.ID]plan.Live, len(found))
+	for _, m := range found {
+		look.found[m.ID] = liveOfMeta(m)
+	}
+	time.AfterFunc(keepsFor, func() { t.forgetLook(p, look) })
+	if look.err != nil {
+		t.forgetLook(p, look)
+	}
+	close(look.done)
+}
+
+func (t *target) forgetLook(p place, look *absence) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.looks[p] == look {
+		delete(t.looks, p)
 	}
 }
 
+// confirm takes what a look has just seen as it is; what an older one saw, and what the watch knows under the names, is
+// read: it may be gone, or another's, by now.
+func (t *target) confirm(ctx context.Context, p place, ids []object.ID, look *absence) ([]plan.Live, error) {
+	var unsure []object.ID
+	var out []plan.Live
+	young := t.e.o.Now().Sub(look.at) < crowdTime
+	t.mu.Lock()
+	for _, id := range ids {
+		_, held := t.holders[id]
+		live, seen := look.found[id]
+		switch {
+		case seen && young && !held:
+			out = append(out, live)
+		case held || seen:
+			unsure = append(unsure, id)
+		}
+	}
+	t.mu.Unlock()
+	found, err := find(ctx, p, unsure)
+	return append(out, found...), err
+}
+
 // find looks for ids by single reads while they are few, by one metadata list otherwise.
-func find(ctx context.Context, p place, ids []object.ID) (map[object.ID]plan.Live, error) {
-	const few = 3
-	out := map[object.ID]plan.Live{}
+func find(ctx context.Context, p place, ids []object.ID) ([]plan.Live, error) {
+	var out []plan.Live
 	if len(ids) > few {
+		wanted := make(map[object.ID]bool, len(ids))
+		for _, id := range ids {
+			wanted[id] = true
+		}
 		metas, err := p.conn.ListOwners(ctx, p.kind, p.namespace)
 		for _, m := range metas {
-			out[m.ID] = liveOfMeta(m)
+			if wanted[m.ID] {
+				out = append(out, liveOfMeta(m))
+			}
 		}
 		return out, err
 	}
@@ -102,7 +183,7 @@ func find(ctx context.Context, p place, ids []object.ID) (map[object.ID]plan.Liv
 		if err != nil {
 			return nil, err
 		}
-		out[id] = liveOfMeta(m)
+		out = append(out, liveOfMeta(m))
 	}
 	return out, nil
 }

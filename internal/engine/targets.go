@@ -36,8 +36,9 @@ type target struct {
 	plain   *eyes                             // for objects of Apps that are not known yet
 	refused map[schema.GroupVersionKind]error // kinds that the credentials may not watch
 	follows map[object.ID]*followed
-	unsaved map[string][]byte // fingerprints on their way to the state store
-	lookups map[place]*lookup // nil: one runs, and nobody waits for the next
+	unsaved map[string][]byte  // fingerprints on their way to the state store
+	asked   map[place]*asks    // who asked lately whether objects stand there already
+	looks   map[place]*absence // what was found
 }
 
 func (e *Engine) targetFor(name string) *target {

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"plumb.cd/plumb/api/v1alpha1"
 	"plumb.cd/plumb/internal/convert"
@@ -34,15 +35,19 @@ type Ledger struct {
 }
 
 type entry struct {
-	writing   *sync.Mutex // held while the App's status is written, by whichever write
-	stored    int64       // version of the memory that is in the status
-	hasStatus bool        // the App has a status, as far as is known
-	turn      time.Time   // when news of progress may be written
-	uid       string
-	mark      string              // of what the engine was told
-	rv        string              // that our last status write made
-	wrote     *v1alpha1.AppStatus // by that write; nil once the cache has it
-	at        time.Time           // of that write
+	writing    *sync.Mutex // held while the App's status is written, by whichever write
+	stored     int64       // version of the memory that is in the status
+	hasStatus  bool        // the App has a status, as far as is known
+	anchored   bool        // the App has our finalizer
+	moored     string      // resourceVersion that the App had when it got it, or was told with it
+	turn       time.Time   // when news of progress may be written
+	uid        string
+	version    string              // resourceVersion of the App as it was told
+	finalizers []string            // then
+	mark       string              // of what the engine was told
+	rv         string              // that our last status write made
+	wrote      *v1alpha1.AppStatus // by that write; nil once the cache has it
+	at         time.Time           // of that write
 }
 
 // NewLedger makes a Ledger that writes through hub.
@@ -66,6 +71,11 @@ func (l *Ledger) SaveMemory(ctx context.Context, key engine.Key, m engine.Memory
 			Class: fault.Blocked, Reason: fault.Internal, Where: "App/" + key.String(), Message: "the App is unknown: it was deleted, or never seen",
 		}
 	}
+	if !l.get(key).anchored {
+		if err := l.anchor(ctx, key, m); err != nil {
+			return err
+		}
+	}
 	app := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}
 	same := operation{Op: "test", Path: "/metadata/uid", Value: quoted(uid)}
 	// The whole value is replaced: a merge would keep what was taken out of it.
@@ -83,10 +93,7 @@ func (l *Ledger) SaveMemory(ctx context.Context, key engine.Key, m engine.Memory
 		}
 	}
 	if err != nil {
-		return &fault.Error{
-			Class: fault.Transient, Reason: fault.Unreachable, Where: "App/" + key.String(),
-			Message: "what the App must remember could not be stored: " + err.Error(), Err: err,
-		}
+		return notStored(key, err)
 	}
 	l.change(key, func(e *entry) { e.stored, e.hasStatus = m.Version, true })
 	return nil
@@ -148,8 +155,21 @@ func (l *Ledger) remember(key engine.Key, app *v1alpha1.App) {
 			e.stored = 0
 		}
 		e.hasStatus = app.Status.State != "" || app.Status.Memory != nil
-		e.uid, e.mark = uid, mark
+		e.uid, e.mark, e.version, e.finalizers = uid, mark, app.ResourceVersion, app.Finalizers
+		if e.anchored = controllerutil.ContainsFinalizer(app, v1alpha1.Finalizer); e.anchored {
+			e.moored = app.ResourceVersion
+		}
 	})
+}
+
+// unmoored reports that somebody took our finalizer off an App that we put it on.
+func (l *Ledger) unmoored(key engine.Key, app *v1alpha1.App) bool {
+	e := l.get(key)
+	if e.uid != string(app.UID) || e.moored == "" || controllerutil.ContainsFinalizer(app, v1alpha1.Finalizer) || app.DeletionTimestamp != nil {
+		return false
+	}
+	order, err := resourceversion.CompareResourceVersion(app.ResourceVersion, e.moored)
+	return err == nil && order > 0
 }
 
 func (l *Ledger) forget(key engine.Key) {

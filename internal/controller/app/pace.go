@@ -9,11 +9,11 @@ import (
 const (
 	// progressEvery spaces the writes that tell progress, of all Apps together: when thousands deploy at once, the API
 	// server's time is for what they deploy.
-	progressEvery = 100 * time.Millisecond
+	progressEvery = time.Second
 	// progressBurst is how many may come at once after a time without.
-	progressBurst = 20
+	progressBurst = 10
 	// progressAhead bounds how far ahead turns are given away.
-	progressAhead = 10 * time.Second
+	progressAhead = 30 * time.Second
 )
 
 // progressTurn is how long news of the App's progress must wait for their turn; zero: it is now.

@@ -5,11 +5,15 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -45,6 +49,9 @@ type Reconciler struct {
 	engine Engine
 	ledger *Ledger
 	now    func() time.Time
+
+	mu    sync.Mutex
+	began map[types.UID]string // versions of the Apps when the first was met, of those that were not met yet
 }
 
 // New makes a Reconciler. The ledger is the one that the engine stores its memory in.
@@ -94,15 +101,21 @@ func leaving(app *v1alpha1.App) bool {
 	return app.DeletionTimestamp != nil && !controllerutil.ContainsFinalizer(app, v1alpha1.Finalizer)
 }
 
-// tell gives the App to the engine when it is new, or when what the engine must know of it changed. The first time it
-// makes sure that the App is what the API server has, not a cache: its memory decides whether a hook runs again.
+// tell gives the App to the engine when it is new, or when what the engine must know of it changed. One that is met for
+// the first time must be what the API server has, not an older state: its memory decides whether a hook runs again.
 func (r *Reconciler) tell(ctx context.Context, key engine.Key, app *v1alpha1.App) error {
 	mark := markOf(app)
-	if r.ledger.told(key) == mark {
+	if r.ledger.told(key) == mark && !r.ledger.unmoored(key, app) {
 		return nil
 	}
-	switch {
-	case !controllerutil.ContainsFinalizer(app, v1alpha1.Finalizer):
+	if r.ledger.told(key) == "" {
+		if fresh, err := r.fresh(ctx, app); err != nil || !fresh {
+			return err // not fresh: the event of what is newer is on its way
+		}
+		r.engine.ForgetApp(key) // whatever it was told of an App that had this name before
+	}
+	// An App of which nothing was ever applied gets its finalizer when something is about to be.
+	if remembers := app.Status.Memory != nil || r.ledger.unmoored(key, app); remembers && !controllerutil.ContainsFinalizer(app, v1alpha1.Finalizer) && app.DeletionTimestamp == nil {
 		before := app.DeepCopy()
 		controllerutil.AddFinalizer(app, v1alpha1.Finalizer)
 		patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
@@ -111,16 +124,52 @@ func (r *Reconciler) tell(ctx context.Context, key engine.Key, app *v1alpha1.App
 		} else if err != nil {
 			return fmt.Errorf("adding the finalizer to App %s: %w", key, err)
 		}
-	case r.ledger.told(key) == "":
-		if err := r.live.Get(ctx, client.ObjectKeyFromObject(app), app); superseded(err) {
-			return nil
-		} else if err != nil {
-			return fmt.Errorf("reading App %s: %w", key, err)
-		}
 	}
 	r.ledger.remember(key, app)
 	r.engine.SetApp(convert.App(app))
 	return nil
+}
+
+// fresh reports whether the App is as new as the API server's was when this process began to keep Apps. What came later
+// was written by this process, or by people, and its event tells.
+func (r *Reconciler) fresh(ctx context.Context, app *v1alpha1.App) (bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.began == nil {
+		began, err := versions(ctx, r.live)
+		if err != nil {
+			return false, fmt.Errorf("listing Apps: %w", err)
+		}
+		r.began = began
+	}
+	least, listed := r.began[app.UID]
+	if !listed {
+		return true, nil
+	}
+	if order, err := resourceversion.CompareResourceVersion(app.ResourceVersion, least); err == nil && order < 0 {
+		return false, nil
+	}
+	delete(r.began, app.UID)
+	return true, nil
+}
+
+// versions are the resourceVersions of all Apps, by UID, as the API server has them now.
+func versions(ctx context.Context, live client.Reader) (map[types.UID]string, error) {
+	const page = 500
+	out := map[types.UID]string{}
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AppList"))
+	for {
+		if err := live.List(ctx, list, client.Limit(page), client.Continue(list.Continue)); err != nil {
+			return nil, err
+		}
+		for i := range list.Items {
+			out[list.Items[i].UID] = list.Items[i].ResourceVersion
+		}
+		if list.Continue == "" {
+			return out, nil
+		}
+	}
 }
 
 // superseded reports that the App was changed or deleted meanwhile: the event of that is on its way and will wake us.
@@ -201,7 +250,7 @@ func (r *Reconciler) patience(key engine.Key, old v1alpha1.AppStatus, s engine.S
 	var wait time.Duration
 	switch {
 	case s.State == engine.StateUnknown && s.Reason == fault.Initializing:
-		return beginWithin - now.Sub(s.Since)
+		wait = beginWithin - now.Sub(s.Since)
 	case s.State != engine.StateDeploying:
 		return 0
 	case old.State != string(s.State):

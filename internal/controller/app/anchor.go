@@ -1,0 +1,81 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"plumb.cd/plumb/api/v1alpha1"
+	"plumb.cd/plumb/internal/convert"
+	"plumb.cd/plumb/internal/engine"
+	"plumb.cd/plumb/internal/fault"
+)
+
+// anchorTries bounds how often an App that changes meanwhile is read again.
+const anchorTries = 5
+
+// SaveUses makes an App that is about to be applied for the first time stay until we let it go, and stores what it uses:
+// finalizer and annotation in one write. An App that has the finalizer stores the whole memory instead.
+func (l *Ledger) SaveUses(ctx context.Context, key engine.Key, m engine.Memory) error {
+	if e := l.get(key); e.uid == "" || e.anchored || e.stored > 0 {
+		return l.SaveMemory(ctx, key, m)
+	}
+	defer l.lock(key)()
+	return l.anchor(ctx, key, m)
+}
+
+// anchor writes finalizer and annotation. It holds for the very version of the App that it looked at: what a cache has not
+// seen yet is read, and an App that turns out to have a memory is not written over. The App's lock is held.
+func (l *Ledger) anchor(ctx context.Context, key engine.Key, m engine.Memory) error {
+	uses, err := convert.InUse(m)
+	if err != nil {
+		return err
+	}
+	e := l.get(key)
+	uid, version, finalizers := e.uid, e.version, e.finalizers
+	for try := 1; ; try++ {
+		app := &v1alpha1.App{}
+		app.Namespace, app.Name = key.Namespace, key.Name
+		err = l.hub.Patch(ctx, app, anchorPatch(uid, version, finalizers, uses), memoryOwner)
+		if err == nil {
+			l.change(key, func(e *entry) { e.anchored, e.moored = true, app.ResourceVersion })
+			return nil
+		}
+		if !apierrors.IsConflict(err) || try == anchorTries {
+			return notStored(key, err)
+		}
+		if err = l.hub.Get(ctx, client.ObjectKeyFromObject(app), app); err != nil {
+			return notStored(key, err)
+		}
+		if string(app.UID) != uid || app.DeletionTimestamp != nil || app.Status.Memory != nil && e.stored == 0 {
+			l.change(key, func(e *entry) { e.mark = "" }) // the engine meets it anew
+			return &fault.Error{
+				Class: fault.Transient, Reason: fault.Conflict, Where: "App/" + key.String(), Message: "the App became another one meanwhile",
+			}
+		}
+		version, finalizers = app.ResourceVersion, app.Finalizers
+	}
+}
+
+// anchorPatch is a merge patch with the version as its precondition: the list of finalizers is replaced as a whole.
+func anchorPatch(uid, version string, finalizers []string, uses string) client.Patch {
+	if !slices.Contains(finalizers, v1alpha1.Finalizer) {
+		finalizers = append(slices.Clone(finalizers), v1alpha1.Finalizer)
+	}
+	raw, _ := json.Marshal(map[string]any{"metadata": map[string]any{ // strings always have a form
+		"uid": uid, "resourceVersion": version, "finalizers": finalizers,
+		"annotations": map[string]string{v1alpha1.AnnotationUses: uses},
+	}})
+	return client.RawPatch(types.MergePatchType, raw)
+}
+
+func notStored(key engine.Key, err error) error {
+	return &fault.Error{
+		Class: fault.Transient, Reason: fault.Unreachable, Where: "App/" + key.String(),
+		Message: "what the App must remember could not be stored: " + err.Error(), Err: err,
+	}
+}
