@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"plumb.cd/plumb/internal/fault"
+	"plumb.cd/plumb/internal/health"
 	"plumb.cd/plumb/internal/history"
 )
 
@@ -59,11 +61,24 @@ func (e *Engine) turned(key Key, next Snapshot) string {
 		return healthDegraded
 	case next.State == StateFailed && attempt != nil && attempt.Outcome == outcomeFailed:
 		t.sick[key] = true
-	case next.State == StateSynced && t.sick[key]:
+	case t.sick[key] && well(next):
 		delete(t.sick, key)
 		return healthHealthy
 	}
 	return ""
+}
+
+// well reports whether all objects of an App are healthy and nothing is on its way: also of one that is held, rolled back
+// or waits.
+func well(s Snapshot) bool {
+	switch s.State {
+	case StateSynced:
+		return true
+	case StatePaused, StateWaiting, StateDrifted:
+		return s.Reason != fault.Suspended && s.Health.Status.Level == health.Healthy
+	case StateUnknown, StateFailed, StateDegraded, StateDeploying:
+	}
+	return false
 }
 
 // loadSick reads once which Apps were unwell when the last process ended. What cannot be read is told once more.

@@ -32,7 +32,7 @@ CREATE TABLE owned (
 	value   BLOB NOT NULL,
 	PRIMARY KEY (cluster, key)
 ) WITHOUT ROWID;
-`}
+`, facts}
 
 func migrate(ctx context.Context, db *sql.DB, path string) error {
 	tx, err := db.BeginTx(ctx, nil)
@@ -49,6 +49,11 @@ func migrate(ctx context.Context, db *sql.DB, path string) error {
 	}
 	for _, m := range migrations[version:] {
 		if _, err := tx.ExecContext(ctx, m); err != nil {
+			return err
+		}
+	}
+	if version < factsVersion {
+		if err := backfill(ctx, tx); err != nil {
 			return err
 		}
 	}

@@ -143,6 +143,9 @@ func (s *Store) write(ctx context.Context, e history.Event, body []byte) error {
 		e.Seq, stamp(e.At), string(e.Kind), e.App, e.Object, body); err != nil {
 		return err
 	}
+	if err := writeFact(ctx, tx, e); err != nil {
+		return err
+	}
 	if _, err := tx.ExecContext(ctx, "UPDATE anchor SET last_seq = ?, last_hash = ?", e.Seq, e.Hash); err != nil {
 		return err
 	}
@@ -177,6 +180,9 @@ func (s *Store) prune(ctx context.Context, tx *sql.Tx, seq int64) error {
 	if _, err := tx.ExecContext(ctx, "DELETE FROM event WHERE seq <= ?", seq); err != nil {
 		return err
 	}
+	if err := pruneFacts(ctx, tx, e); err != nil {
+		return err
+	}
 	_, err = tx.ExecContext(ctx, "PRAGMA incremental_vacuum(64)")
 	return err
 }
@@ -193,23 +199,29 @@ func (s *Store) List(ctx context.Context, q history.Query) ([]history.Event, err
 	if err != nil {
 		return nil, fmt.Errorf("reading history: %w", classify(err))
 	}
+	out, err := scanEvents(rows)
+	if err != nil {
+		return nil, fmt.Errorf("reading history: %w", classify(err))
+	}
+	return out, nil
+}
+
+// scanEvents reads rows of bodies, and closes them.
+func scanEvents(rows *sql.Rows) ([]history.Event, error) {
 	defer func() { _ = rows.Close() }()
 	var out []history.Event
 	for rows.Next() {
 		var body []byte
 		if err := rows.Scan(&body); err != nil {
-			return nil, fmt.Errorf("reading history: %w", classify(err))
+			return nil, err
 		}
 		var e history.Event
 		if err := json.Unmarshal(body, &e); err != nil {
-			return nil, fmt.Errorf("reading history: %w (%w)", history.ErrTampered, err)
+			return nil, fmt.Errorf("%w (%w)", history.ErrTampered, err)
 		}
 		out = append(out, e)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("reading history: %w", classify(err))
-	}
-	return out, nil
+	return out, rows.Err()
 }
 
 func conditions(q history.Query) (where string, args []any) {
