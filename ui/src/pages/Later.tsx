@@ -1,0 +1,5 @@
+import { Page } from '../shell/Page'
+
+export default function Later() {
+  return <Page title="Later">…</Page>
+}

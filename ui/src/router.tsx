@@ -1,0 +1,68 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet } from '@tanstack/react-router'
+import { appSearch } from './app/search'
+import { Shell } from './shell/Shell'
+import { NotFound } from './pages/NotFound'
+import { Crash } from './shell/Crash'
+
+// Everything is an address. Search parameters are plain strings (?filter=state:failed,drifted&view=matrix), so that people
+// can read and write them.
+
+type Raw = Record<string, unknown>
+const text = (raw: Raw, key: string): string | undefined => (typeof raw[key] === 'string' && raw[key] !== '' ? (raw[key] as string) : undefined)
+function pick<const K extends string>(...keys: K[]) {
+  return (raw: Raw) => {
+    const out: { [P in K]?: string } = {}
+    for (const k of keys) {
+      const v = text(raw, k)
+      if (v !== undefined) out[k] = v
+    }
+    return out
+  }
+}
+
+/** parseSearch reads an address's query: every value a string. */
+export function parseSearch(query: string): Record<string, string> {
+  return Object.fromEntries(new URLSearchParams(query))
+}
+/** writeSearch writes it, and leaves what is readable readable. */
+export function writeSearch(search: Raw): string {
+  const out = new URLSearchParams()
+  for (const [k, v] of Object.entries(search)) if (v !== undefined && v !== null && v !== '') out.set(k, String(v))
+  const s = out.toString().replace(/%3A/g, ':').replace(/%2C/g, ',').replace(/%2F/g, '/').replace(/%40/g, '@')
+  return s ? '?' + s : ''
+}
+
+const root = createRootRoute({ component: () => <Shell><Outlet /></Shell>, notFoundComponent: NotFound, errorComponent: Crash })
+const at = <const P extends string>(path: P) => ({ getParentRoute: () => root, path })
+
+export const overviewRoute = createRoute({ ...at('/'), validateSearch: pick('group', 'filter', 'tv', 'colour'), component: lazyRouteComponent(() => import('./pages/overview/Overview')) })
+export const appsRoute = createRoute({ ...at('/apps'), validateSearch: pick('filter', 'sort', 'view', 'columns'), component: lazyRouteComponent(() => import('./pages/apps/Apps')) })
+export const planRoute = createRoute({ ...at('/plan'), validateSearch: pick('apps'), component: lazyRouteComponent(() => import('./pages/apps/BulkPlan')) })
+export const appRoute = createRoute({ ...at('/a/$namespace/$name'), validateSearch: appSearch, component: lazyRouteComponent(() => import('./app/AppPage')) })
+export const changesRoute = createRoute({ ...at('/changes'), validateSearch: pick('filter', 'kind', 'app', 'open'), component: lazyRouteComponent(() => import('./pages/Changes')) })
+export const clustersRoute = createRoute({ ...at('/clusters'), component: lazyRouteComponent(() => import('./pages/Clusters')) })
+export const repositoriesRoute = createRoute({ ...at('/repositories'), component: lazyRouteComponent(() => import('./pages/Repositories')) })
+export const measuresRoute = createRoute({ ...at('/measures'), validateSearch: pick('filter', 'app', 'from', 'to', 'days', 'as'), component: lazyRouteComponent(() => import('./pages/Measures')) })
+export const settingsRoute = createRoute({ ...at('/settings'), validateSearch: pick('part'), component: lazyRouteComponent(() => import('./pages/Settings')) })
+export const searchRoute = createRoute({ ...at('/search'), validateSearch: pick('q'), component: lazyRouteComponent(() => import('./pages/Search')) })
+export const laterRoute = createRoute({ ...at('/later/$what'), component: lazyRouteComponent(() => import('./pages/Later')) })
+
+const tree = root.addChildren([overviewRoute, appsRoute, planRoute, appRoute, changesRoute, clustersRoute, repositoriesRoute, measuresRoute, settingsRoute, searchRoute, laterRoute])
+
+export function makeRouter() {
+  return createRouter({
+    routeTree: tree,
+    basepath: new URL(document.baseURI).pathname.replace(/\/$/, '') || '/',
+    parseSearch,
+    stringifySearch: writeSearch,
+    defaultPreload: 'intent',
+    scrollRestoration: true,
+    defaultErrorComponent: Crash,
+  })
+}
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: ReturnType<typeof makeRouter>
+  }
+}
