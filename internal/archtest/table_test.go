@@ -127,6 +127,9 @@ var rules = []rule{
 		{path: "helm.sh/helm/v4/...", reason: "renderers run in workers", through: true},
 		{path: "sigs.k8s.io/kustomize/api/...", reason: "renderers run in workers", through: true},
 	}},
+	{from: "internal/httpapi", may: []string{}, pure: true, never: pureBans},
+	{from: "internal/filter", may: []string{"internal/httpapi"}, pure: true, never: pureBans},
+	{from: "internal/index", may: []string{"internal/filter", "internal/httpapi"}, pure: true, never: pureBans},
 	{from: "internal/convert", never: []ban{
 		{path: "os", reason: "convert turns values into values"},
 		{path: "net/http", reason: "convert turns values into values"},
