@@ -48,6 +48,7 @@ type app struct {
 	memSaved    Memory // as it was made durable last
 	memNumbered Memory // as it got its Version
 	run         *run
+	sendable    *sendable // of this step
 	fights      *drift.Fights
 	yields      map[object.ID][]string // fields left to others after a fight
 	left        map[object.ID][]string // fields left to others by the objects' own annotations
@@ -83,6 +84,7 @@ type rendered struct {
 	warnings []string
 	count    int
 	renderer string
+	took     time.Duration
 	asked    []string // API versions that a chart asked for
 	served   []string // those of them that the cluster has
 	err      error
@@ -104,6 +106,7 @@ type run struct {
 	desired map[object.ID]plan.Desired
 	request *Request
 	until   time.Time
+	line    *line // what is noted of it for measures and traces; nil while healing
 }
 
 // backoff counts tries after transient failures.

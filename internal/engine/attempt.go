@@ -273,9 +273,10 @@ func (e *Engine) start(ctx context.Context, a *app, spec App, conn *cluster.Clus
 	set.expectGone(prunes(pl.plan))
 	r := &run{attempt: at, plan: pl.plan, desired: pl.desired, request: req, until: at.Started.Add(deadline)}
 	r.exec = apply.New(pl.plan, pl.desired, apply.Deps{
-		Cluster: conn, Observer: set, Journal: &journal{e: e, a: a, run: r}, Attempt: at.ID,
+		Cluster: conn, Observer: set, Journal: watched{&journal{e: e, a: a, run: r}}, Attempt: at.ID,
 		Started: startedHooks(at.Hooks), Preparer: preparer{a.target.look(a), e.o.Installation},
 	}, hookOutcomes(at.Hooks))
+	e.begins(ctx, a, spec, c, pl, r)
 	a.run = r
 	a.failure = nil
 	return nil
@@ -328,6 +329,7 @@ func (e *Engine) drive(ctx context.Context, a *app, spec App, conn *cluster.Clus
 	now := e.o.Now()
 	st := r.exec.Advance(ctx, now)
 	r.state = st
+	r.line.advanced(st, now)
 	if ctx.Err() != nil {
 		return
 	}

@@ -235,7 +235,8 @@ func (e *Engine) render(ctx context.Context, spec App, where render.Target, inpu
 	if out.err == nil {
 		out.err = e.seal(ctx, spec, objects, began, &out)
 	}
-	e.metrics.rendered(out.renderer, out.err, e.o.Now().Sub(began))
+	out.took = e.o.Now().Sub(began)
+	e.metrics.rendered(out.renderer, out.err, out.took)
 	return out
 }
 

@@ -125,6 +125,7 @@ func (e *Engine) end(ctx context.Context, a *app, how string, f *fault.Error) {
 		a.mem.LastRequest = r.request.ID
 	}
 	e.metrics.attempt(how, ended.Ended.Sub(ended.Started))
+	e.ended(a, r, ended)
 	e.record(ctx, history.Event{
 		Kind: history.Deployment, App: a.key.String(), Actor: ended.Actor, Commit: commitOf(Deployed{Revisions: ended.Revisions}),
 		Bundle: string(ended.Bundle), Attempt: ended.ID, Outcome: how, Reason: string(ended.Reason), Message: ended.Message,

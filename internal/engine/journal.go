@@ -159,6 +159,7 @@ type DeploymentData struct {
 	Started time.Time     `json:"started"`
 	Took    time.Duration `json:"took"`
 	Steps   []StepData    `json:"steps,omitempty"` // at most 200
+	DeploymentFacts
 }
 
 // StepData is one step of a deployment.
@@ -172,6 +173,9 @@ type StepData struct {
 func deploymentData(at Attempt, r *run) json.RawMessage {
 	const limit = 200
 	d := DeploymentData{Mode: at.Mode, Plan: at.Plan, Started: at.Started, Took: at.Ended.Sub(at.Started)}
+	if r.line != nil {
+		d.DeploymentFacts = r.line.facts
+	}
 	for _, res := range r.state.Results {
 		if len(d.Steps) == limit {
 			break

@@ -14,8 +14,15 @@ type Metrics struct {
 	healed   prometheus.Counter
 	dryRuns  prometheus.Counter
 
+	applied prometheus.Histogram
+	healthy prometheus.Histogram
+	looks   *prometheus.HistogramVec
+
 	told told
 }
+
+// leadBuckets reach from a second to a week.
+var leadBuckets = []float64{1, 2, 5, 10, 30, 60, 120, 300, 900, 3600, 14400, 86400, 604800}
 
 func newMetrics() *Metrics {
 	return &Metrics{
@@ -25,15 +32,24 @@ func newMetrics() *Metrics {
 		attempts: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "plumb_deployment_seconds", Help: "Deployment attempts by outcome.", Buckets: prometheus.ExponentialBuckets(0.05, 3, 10),
 		}, []string{"outcome"}),
-		drift:   prometheus.NewCounter(prometheus.CounterOpts{Name: "plumb_drift_total", Help: "Drift found."}),
-		healed:  prometheus.NewCounter(prometheus.CounterOpts{Name: "plumb_healed_total", Help: "Drift undone."}),
+		drift:  prometheus.NewCounter(prometheus.CounterOpts{Name: "plumb_drift_total", Help: "Drift found."}),
+		healed: prometheus.NewCounter(prometheus.CounterOpts{Name: "plumb_healed_total", Help: "Drift undone."}),
+		applied: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "plumb_commit_to_applied_seconds", Help: "Time from the commit to its last object sent, of deployments that brought a new commit.", Buckets: leadBuckets,
+		}),
+		healthy: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "plumb_commit_to_healthy_seconds", Help: "Time from the commit to healthy, of deployments that brought a new commit.", Buckets: leadBuckets,
+		}),
+		looks: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "plumb_repository_check_seconds", Help: "Looks at repositories, with what they fetched.", Buckets: prometheus.ExponentialBuckets(0.005, 3, 9),
+		}, []string{"kind", "outcome"}),
 		dryRuns: prometheus.NewCounter(prometheus.CounterOpts{Name: "plumb_dry_runs_total", Help: "Dry-runs that rebuilt a lost fingerprint."}),
 	}
 }
 
 // Collectors lists the measures for registration.
 func (m *Metrics) Collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.renders, m.attempts, m.drift, m.healed, m.dryRuns}
+	return []prometheus.Collector{m.renders, m.attempts, m.drift, m.healed, m.dryRuns, m.applied, m.healthy, m.looks}
 }
 
 // Metrics gives the engine's measures.
@@ -48,6 +64,29 @@ func (m *Metrics) rendered(renderer string, err error, took time.Duration) {
 
 func (m *Metrics) attempt(outcome string, took time.Duration) {
 	m.attempts.WithLabelValues(outcome).Observe(took.Seconds())
+}
+
+// led measures the time from a commit to where it ended, for an attempt that brought it.
+func (m *Metrics) led(l *line, at Attempt) {
+	if at.Outcome != outcomeOK {
+		return
+	}
+	commit := commitOf(Deployed{Revisions: at.Revisions})
+	if lead, ok := l.facts.LeadTime(commit, at.Ended); ok {
+		m.healthy.Observe(lead.Seconds())
+		if !l.applied.IsZero() {
+			m.applied.Observe(max(l.applied.Sub(l.facts.Committed), 0).Seconds())
+		}
+	}
+}
+
+// looked counts a look at a repository.
+func (m *Metrics) looked(url string, err error, took time.Duration) {
+	kind := "git"
+	if isChartRepository(url) {
+		kind = "charts"
+	}
+	m.looks.WithLabelValues(kind, outcomeLabel(err)).Observe(took.Seconds())
 }
 
 func outcomeLabel(err error) string {

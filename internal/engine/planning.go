@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -19,6 +20,7 @@ import (
 type planned struct {
 	plan     plan.Plan
 	in       plan.Input // that it was computed from
+	began    time.Time
 	desired  map[object.ID]plan.Desired
 	warnings []string
 }
@@ -27,9 +29,30 @@ func (e *Engine) owner(a *app) object.Owner {
 	return object.Owner{Installation: e.o.Installation, Namespace: a.key.Namespace, Name: a.key.Name}
 }
 
-// prepare gives the objects of a bundle in the form in which they are sent.
-func (e *Engine) prepare(a *app, spec App, conn *cluster.Cluster, entries []bundle.Entry, attempt string) ([]plan.Desired, []string, error) {
-	return plan.Prepare(entries, e.prepareOptions(a, spec, conn, attempt))
+// sendable is a bundle in the form in which it is sent. It lives as long as a step.
+type sendable struct {
+	bundle   object.Digest
+	desired  []plan.Desired
+	warnings []string
+}
+
+// prepared gives the objects of a bundle in the form in which they are sent, and files with the cluster that the App
+// wants them.
+func (e *Engine) prepared(ctx context.Context, a *app, spec App, conn *cluster.Cluster, want Deployed) ([]plan.Desired, []string, error) {
+	if s := a.sendable; s != nil && s.bundle == want.Bundle {
+		return s.desired, slices.Clone(s.warnings), nil
+	}
+	b, err := e.recall(ctx, a, spec, where(spec, conn), want)
+	if err != nil {
+		return nil, nil, err
+	}
+	desired, warnings, err := plan.Prepare(b.Objects, e.prepareOptions(a, spec, conn, string(want.Bundle)))
+	if err != nil {
+		return nil, nil, err
+	}
+	a.target.claim(a.key, desired)
+	a.sendable = &sendable{want.Bundle, desired, warnings}
+	return desired, slices.Clone(warnings), nil
 }
 
 func (e *Engine) prepareOptions(a *app, spec App, conn *cluster.Cluster, attempt string) plan.PrepareOptions {
@@ -40,15 +63,11 @@ func (e *Engine) prepareOptions(a *app, spec App, conn *cluster.Cluster, attempt
 
 // plan holds the bundle against what is live. errPending: another App of the same revision must be rendered first.
 func (e *Engine) plan(ctx context.Context, a *app, spec App, conn *cluster.Cluster, c choice, req *Request) (planned, error) {
-	b, err := e.recall(ctx, a, spec, where(spec, conn), c.want)
+	began := e.o.Now()
+	desired, warnings, err := e.prepared(ctx, a, spec, conn, c.want)
 	if err != nil {
 		return planned{}, err
 	}
-	desired, warnings, err := e.prepare(a, spec, conn, b.Objects, string(c.want.Bundle))
-	if err != nil {
-		return planned{}, err
-	}
-	a.target.claim(a.key, desired)
 	if err := a.leaveFields(spec, desired); err != nil {
 		return planned{}, err
 	}
@@ -58,8 +77,11 @@ func (e *Engine) plan(ctx context.Context, a *app, spec App, conn *cluster.Clust
 	}
 	in := plan.Input{
 		Mode: c.mode, App: e.owner(a), Bundle: c.want.Bundle, Desired: desired, Live: live, Moving: moving,
-		Policy: spec.Policy, HoldPrune: e.holdPrune(a), Suspicion: a.mem.Rewritten,
+		Policy: spec.Policy, Suspicion: a.mem.Rewritten,
 		RunHooks: a.mem.Applied == nil || a.mem.Applied.Bundle != c.want.Bundle || (req != nil && req.All),
+	}
+	if dropsAny(live, desired) {
+		in.HoldPrune = e.holdPrune(a)
 	}
 	if req != nil {
 		in.Only = req.Only
@@ -68,13 +90,24 @@ func (e *Engine) plan(ctx context.Context, a *app, spec App, conn *cluster.Clust
 	if req == nil {
 		in.HooksDone = a.hooksDone(c)
 	}
-	out := planned{plan: plan.Compute(in), in: in, desired: make(map[object.ID]plan.Desired, len(desired))}
+	out := planned{plan: plan.Compute(in), in: in, began: began, desired: make(map[object.ID]plan.Desired, len(desired))}
 	out.plan.Warnings = append(warnings, out.plan.Warnings...)
 	a.noteKept(out.plan, in.HoldPrune)
 	for _, d := range desired {
 		out.desired[d.ID] = d
 	}
 	return out, nil
+}
+
+// dropsAny reports whether anything is live that is not desired.
+func dropsAny(live map[object.ID]plan.Live, desired []plan.Desired) bool {
+	kept := 0
+	for i := range desired {
+		if _, ok := live[desired[i].ID]; ok {
+			kept++
+		}
+	}
+	return len(live) > kept
 }
 
 // hooksDone are the hooks that ended well in the attempt that is about to go on, or that applied this very bundle.

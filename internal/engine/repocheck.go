@@ -105,6 +105,7 @@ func (r *repo) check(ctx context.Context) {
 	}
 	r.mu.Lock()
 	r.checked = r.e.o.Now()
+	r.e.metrics.looked(spec.URL, err, r.checked.Sub(r.began))
 	news := !sameError(r.err, err) || r.moved || !r.told
 	r.err, r.moved, r.told = err, false, true
 	waiting := keysOf(r.refreshers)
@@ -182,6 +183,7 @@ func (r *repo) move(ref git.Ref, before refState, to git.Resolved, n news) {
 	}
 	st.resolved, st.found, st.err = to, true, nil
 	r.changed, r.moved = r.e.o.Now(), true
+	st.fetched = times{r.began, r.changed}
 	if st.index == nil {
 		st.index = tree.NewIndex[Key]()
 	}

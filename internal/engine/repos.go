@@ -49,6 +49,7 @@ type refState struct {
 	found    bool
 	err      error
 	index    *tree.Index[Key] // who read what at resolved.Tree
+	fetched  times            // the look that brought resolved
 }
 
 type chartState struct {

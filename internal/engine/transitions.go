@@ -14,6 +14,7 @@ import (
 // told is what the engine remembers of what it has told others: histories, traces, measures.
 type told struct {
 	commits commitCache
+	traced  func(Trace) // nil: nobody traces
 
 	mu     sync.Mutex
 	loaded bool
