@@ -27,12 +27,14 @@ type Ignores struct{ list []compiledIgnore }
 type compiledIgnore struct {
 	Ignore
 	patterns []pattern
+	texts    []string
 	managers names
 }
 
 // Ignored is what is ignored of one object. Nil ignores nothing.
 type Ignored struct {
 	pats     []pattern
+	texts    []string // of pats, as they were written
 	managers []names
 }
 
@@ -52,14 +54,14 @@ func CompileIgnores(rules []Ignore) (*Ignores, error) {
 			if err != nil {
 				return nil, ignoreError(i, p, err.Error())
 			}
-			c.patterns = append(c.patterns, pat)
+			c.patterns, c.texts = append(c.patterns, pat), append(c.texts, shown(p))
 		}
 		for _, p := range r.Paths {
 			pat, err := parsePath(p)
 			if err != nil {
 				return nil, ignoreError(i, p, err.Error())
 			}
-			c.patterns = append(c.patterns, pat)
+			c.patterns, c.texts = append(c.patterns, pat), append(c.texts, shown(p))
 		}
 		out.list = append(out.list, c)
 	}
@@ -88,7 +90,7 @@ func (i *Ignores) ForObject(id object.ID) *Ignored {
 		if out == nil {
 			out = &Ignored{}
 		}
-		out.pats = append(out.pats, c.patterns...)
+		out.pats, out.texts = append(out.pats, c.patterns...), append(out.texts, c.texts...)
 		if len(c.Managers) > 0 {
 			out.managers = append(out.managers, c.managers)
 		}
