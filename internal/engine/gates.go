@@ -60,15 +60,9 @@ func (e *Engine) announce(ctx context.Context, a *app, spec App, conn *cluster.C
 	done := a.announced
 	a.mu.Unlock()
 	if !done {
-		b, err := e.recall(ctx, a, spec, where(spec, conn), c.want)
-		if err == nil {
-			var desired []plan.Desired
-			if desired, _, err = e.prepare(a, spec, conn, b.Objects, string(c.want.Bundle)); err == nil {
-				a.target.claim(a.key, desired)
-			}
-		}
+		_, _, _ = e.prepared(ctx, a, spec, conn, c.want) // an error is the plan's to tell
 		a.mu.Lock()
-		a.announced = a.rendered.valid // an error is the plan's to tell
+		a.announced = a.rendered.valid
 		a.mu.Unlock()
 	}
 	e.renderedOne(a)

@@ -29,6 +29,11 @@ func (e *Engine) owner(a *app) object.Owner {
 	return object.Owner{Installation: e.o.Installation, Namespace: a.key.Namespace, Name: a.key.Name}
 }
 
+// prepare gives the objects of a bundle in the form in which they are sent.
+func (e *Engine) prepare(a *app, spec App, conn *cluster.Cluster, entries []bundle.Entry, attempt string) ([]plan.Desired, []string, error) {
+	return plan.Prepare(entries, e.prepareOptions(a, spec, conn, attempt))
+}
+
 // sendable is a bundle in the form in which it is sent. It lives as long as a step.
 type sendable struct {
 	bundle   object.Digest
@@ -46,7 +51,7 @@ func (e *Engine) prepared(ctx context.Context, a *app, spec App, conn *cluster.C
 	if err != nil {
 		return nil, nil, err
 	}
-	desired, warnings, err := plan.Prepare(b.Objects, e.prepareOptions(a, spec, conn, string(want.Bundle)))
+	desired, warnings, err := e.prepare(a, spec, conn, b.Objects, string(want.Bundle))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -301,10 +301,12 @@ func (e *Engine) Find(id object.ID) []Key {
 	var out []Key
 	for _, t := range targets {
 		t.mu.Lock()
-		for k, set := range t.sets {
-			if set.has(id) && !slices.Contains(out, k) {
-				out = append(out, k)
-			}
+		k, found := t.holders[id]
+		if !found { // deleted, perhaps
+			k, found = t.claims[id]
+		}
+		if found && !slices.Contains(out, k) {
+			out = append(out, k)
 		}
 		t.mu.Unlock()
 	}

@@ -64,6 +64,7 @@ func (e *Engine) step(ctx context.Context, a *app) time.Time {
 	}
 	a.askRepositories()
 	o := e.advance(ctx, a, spec)
+	a.sendable = nil
 	if ctx.Err() != nil {
 		return time.Time{}
 	}
