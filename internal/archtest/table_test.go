@@ -114,6 +114,7 @@ var rules = []rule{
 		{path: "internal/apply", reason: "cluster decides nothing", through: true},
 		{path: "sigs.k8s.io/controller-runtime/...", reason: "its caches hold full objects", through: true},
 	})},
+	{from: "internal/dora", may: []string{}, pure: true, never: pureBans},
 	{from: "internal/history", may: []string{"internal/fault", "internal/object"}, never: outside},
 	{from: "internal/history/sqlite", may: []string{"internal/fault", "internal/history", "internal/object"}, never: outside},
 
