@@ -48,6 +48,7 @@ const (
 	Conflict           Reason = "Conflict"          // the object changed meanwhile
 	PlanStale          Reason = "PlanStale"         // the approved plan is not the current one
 	PruneGuard         Reason = "PruneGuard"        // too large or too precious a deletion waits for approval
+	DataLoss           Reason = "DataLoss"          // a change would lose what Git cannot bring back
 	HookFailed         Reason = "HookFailed"
 	DeadlineExceeded   Reason = "DeadlineExceeded" // a wave, hook or attempt ran out of time
 	ClusterUnreachable Reason = "ClusterUnreachable"
