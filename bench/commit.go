@@ -16,8 +16,8 @@ func measureCommit(ctx context.Context, s *stage, r *report) error {
 	if err := s.createSingle(ctx); err != nil {
 		return err
 	}
-	clone := filepath.Join(s.dir, "clone.git")
-	if _, err := git(ctx, nil, "clone", "--quiet", "--mirror", s.repo.dir, clone); err != nil {
+	clone, err := s.clone(ctx)
+	if err != nil {
 		return err
 	}
 	var applied, healthy, said, rawApplied, rawHealthy times
@@ -37,9 +37,16 @@ func measureCommit(ctx context.Context, s *stage, r *report) error {
 	return s.commitMany(ctx, r, clone)
 }
 
+// clone is a mirror for the raw loop to fetch into.
+func (s *stage) clone(ctx context.Context) (string, error) {
+	dir := filepath.Join(s.dir, "clone.git")
+	_, err := git(ctx, nil, "clone", "--quiet", "--mirror", s.repo.dir, dir)
+	return dir, err
+}
+
 func (s *stage) createSingle(ctx context.Context) error {
 	up := s.world.expect(func(t thing) bool { return t.kind == "App" && t.name == single && t.state == "Synced" })
-	if err := s.createApp(ctx, single, single); err != nil {
+	if err := s.createApp(ctx, appShape{name: single, repository: "mono", path: "apps/" + single, namespace: single}); err != nil {
 		return err
 	}
 	if _, err := up(ctx, "the app "+single+" is Synced"); err != nil {
@@ -130,11 +137,11 @@ func (s *stage) commitMany(ctx context.Context, r *report, clone string) error {
 	if err != nil {
 		return err
 	}
-	s.cpuProfile("commit", 5)
+	s.cpuProfile(s.measure+".commit", 5)
 	cpu := cpuOf(s.daemon.pid())
 	var applied, raw times
 	for i := range s.config.trials {
-		app, rev := (i*7919)%s.config.apps, "many-"+strconv.Itoa(i)
+		app, rev := (i*7919+1)%len(s.shape.apps), "many-"+strconv.Itoa(i)
 		if err := s.commitOne(ctx, app, rev, &applied); err != nil {
 			return err
 		}
@@ -155,7 +162,7 @@ func (s *stage) commitMany(ctx context.Context, r *report, clone string) error {
 		return err
 	}
 	n := s.config.trials
-	what := fmt.Sprintf("commit to 1 of %d apps", s.config.apps)
+	what := fmt.Sprintf("commit to 1 of %d apps", len(s.shape.apps))
 	r.times(what+": webhook → applied", applied, raw, fmt.Sprintf("%d commits; raw: git fetch, apply", n))
 	r.value(what+": renders a commit", float64(after-before)/float64(n), "", "1 is the least")
 	r.value(what+": CPU a commit", milliseconds(cpu)/float64(n), "CPU ms", "of daemon, workers and git")
@@ -183,17 +190,21 @@ func (s *stage) commitOne(ctx context.Context, app int, rev string, applied *tim
 }
 
 func (s *stage) rawOne(ctx context.Context, clone string, app int, rev string, applied *times) error {
-	const mark = "raw-before"
-	objects, err := objectsOf(appName(app), teamOf(mark, app), mark, 0, rev)
+	return s.rawObject(ctx, clone, appName(app), teamOf("raw-before", app), rev, applied)
+}
+
+// rawObject is the least that a commit to a ConfigMap takes.
+func (s *stage) rawObject(ctx context.Context, clone, name, namespace, rev string, applied *times) error {
+	objects, err := parse(configMap(name, rev), namespace, "raw-before")
 	if err != nil {
 		return err
 	}
-	is := s.world.expect(configAt(teamOf(mark, app), appName(app), rev))
+	is := s.world.expect(configAt(namespace, name, rev))
 	began := time.Now()
 	if _, err := git(ctx, nil, "--git-dir", clone, "fetch", "--quiet", "origin"); err != nil {
 		return err
 	}
-	if err := apply(ctx, s.raw, objects[1]); err != nil { // the ConfigMap
+	if err := apply(ctx, s.raw, objects[0]); err != nil {
 		return err
 	}
 	return collect(ctx, began, []stop{{is, applied, "applied"}})

@@ -20,7 +20,7 @@ func measureDrift(ctx context.Context, s *stage, r *report) error {
 	if _, err := s.audit.since(); err != nil {
 		return err
 	}
-	s.cpuProfile("drift", 5)
+	s.cpuProfile(s.measure+".drift", 5)
 	var edits, deletions, rawEdits times
 	for i := range s.config.drifts {
 		if err := s.edit(ctx, plumbMark, i, &edits); err != nil {
@@ -41,21 +41,22 @@ func measureDrift(ctx context.Context, s *stage, r *report) error {
 		}
 	}
 	stopHealing()
-	for i := range min(s.config.drifts, s.config.apps) {
+	for i := range min(s.config.drifts, len(s.shape.apps)) {
 		if err := s.remove(ctx, i, &deletions); err != nil {
 			return fmt.Errorf("deletion %d: %w", i, err)
 		}
 	}
-	r.times("drift: edit → undone", edits, rawEdits, fmt.Sprintf("%d trials; raw: a watch that applies", s.config.drifts))
-	r.times("drift: deletion → back", deletions, nil, fmt.Sprintf("%d trials", len(deletions)))
-	r.requests("drift: requests an edit", asked, s.config.drifts)
+	what := fmt.Sprintf("drift, %d objects", s.shape.objects)
+	r.times(what+": edit → undone", edits, rawEdits, fmt.Sprintf("%d trials; raw: a watch that applies", s.config.drifts))
+	r.times(what+": deletion → back", deletions, nil, fmt.Sprintf("%d trials", len(deletions)))
+	r.requests(what+": requests an edit", asked, s.config.drifts)
 	return nil
 }
 
 // edit sets a field that is in Git, as a person would. Each trial has a field of its own: a field that one manager takes
 // again and again is a fight, which Plumb does not go on with.
 func (s *stage) edit(ctx context.Context, mark string, i int, into *times) error {
-	app, field := i%s.config.apps, []string{"color", "level", "region"}[i/s.config.apps%3]
+	app, field := i%len(s.shape.apps), []string{"color", "level", "region"}[i/len(s.shape.apps)%3]
 	namespace, name, value := teamOf(mark, app), appName(app), "drift-"+strconv.Itoa(i)
 	was, ok := s.world.get(thing{kind: "ConfigMap", namespace: namespace, name: name}.key())
 	if !ok {
@@ -116,12 +117,12 @@ func (s *stage) rawHealer(ctx context.Context) func() {
 		}
 	}()
 	want := map[string]*unstructured.Unstructured{}
-	for app := range s.config.apps {
-		objects, err := objectsOf(appName(app), teamOf("raw-before", app), "raw-before", 0, "0")
+	for app := range min(len(s.shape.apps), s.config.drifts) {
+		objects, err := parse(configMap(appName(app), "0"), teamOf("raw-before", app), "raw-before")
 		if err != nil {
 			panic(err) // the same text was read before
 		}
-		want[thing{kind: "ConfigMap", namespace: objects[1].GetNamespace(), name: objects[1].GetName()}.key()] = objects[1]
+		want[thing{kind: "ConfigMap", namespace: objects[0].GetNamespace(), name: objects[0].GetName()}.key()] = objects[0]
 	}
 	never := s.world.expect(func(t thing) bool {
 		u := want[t.key()]

@@ -23,30 +23,50 @@ import (
 
 // config is what the flags say.
 type config struct {
-	quick   bool
-	apps    int
-	trials  int // of a commit
-	drifts  int
-	steady  time.Duration
-	only    []string
-	out     string
-	plumb   string
-	plane   string
-	profile string
-	keep    bool
-	log     string
+	quick, full bool
+	apps        int // in the monorepo that most measures are about
+	trials      int // of a commit
+	drifts      int
+	size        map[string]int // of the other shapes, by measure
+	steady      time.Duration
+	only        []string
+	out         string
+	plumb       string
+	plane       string
+	profile     string
+	keep        bool
+	log         string
 }
 
-// measures are the names for -only, in the order in which they run.
-var measures = []string{"render", "sync", "commit", "drift", "steady", "restart"}
+// sizes are the flags for how much: normal ends within some twelve minutes on a quiet machine with two cores, quick is a
+// smoke test, full is what the targets are about.
+var sizes = []struct {
+	name                string
+	normal, quick, full int
+	what                string
+}{
+	{"apps", 200, 20, 1000, "apps in the monorepo, and of clocks"},
+	{"drifts", 100, 10, 1000, "drift trials"},
+	{"commits", 30, 5, 30, "commit trials"},
+	{"flux", 1000, 10, 1000, "apps of the shape of Flux's benchmark"},
+	{"many", 1500, 20, 15000, "apps of one object"},
+	{"wide", 200, 5, 10000, "apps of ten objects"},
+	{"big", 2000, 150, 10000, "objects of the one big app"},
+	{"mono", 500, 20, 10000, "apps in the one repository of many files"},
+	{"fleet", 25, 3, 100, "clusters of the fleet"},
+	{"neighbours", 100, 10, 1000, "apps that have bad neighbours"},
+	{"storm", 10000, 1000, 10000, "status updates a second that are tried"},
+}
 
 func main() {
-	c := config{}
-	only := flag.String("only", "", "comma-separated measures: "+strings.Join(measures, ", "))
+	c := config{size: map[string]int{}}
+	only := flag.String("only", "", "comma-separated measures: "+strings.Join(measures(), ", "))
 	flag.BoolVar(&c.quick, "quick", false, "small numbers: a smoke test of the bench, not a result")
-	flag.IntVar(&c.apps, "apps", 0, "apps in the monorepo (default 200; 20 with -quick)")
-	flag.IntVar(&c.drifts, "drifts", 0, "drift trials (default 100; 10 with -quick)")
-	flag.IntVar(&c.trials, "commits", 0, "commit trials (default 30; 5 with -quick)")
+	flag.BoolVar(&c.full, "full", false, "the sizes that the targets name: takes more than an hour on two cores")
+	given := map[string]*int{}
+	for _, one := range sizes {
+		given[one.name] = flag.Int(one.name, 0, fmt.Sprintf("%s (default %d; %d with -quick, %d with -full)", one.what, one.normal, one.quick, one.full))
+	}
 	flag.DurationVar(&c.steady, "steady", 0, "how long to look at the steady state (default 60s; 5s with -quick)")
 	flag.StringVar(&c.out, "out", "bench/results", "directory for the table and the figures as JSON")
 	flag.StringVar(&c.plumb, "plumb", "bin/plumb", "the program to measure")
@@ -58,7 +78,7 @@ func main() {
 	if *only != "" {
 		c.only = strings.Split(*only, ",")
 	}
-	c.complete()
+	c.complete(given)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, c); err != nil {
@@ -67,18 +87,20 @@ func main() {
 	}
 }
 
-func (c *config) complete() {
-	def := func(v *int, normal, quick int) {
-		if *v == 0 {
-			*v = normal
-			if c.quick {
-				*v = quick
-			}
+func (c *config) complete(given map[string]*int) {
+	for _, one := range sizes {
+		switch n := *given[one.name]; {
+		case n != 0:
+			c.size[one.name] = n
+		case c.quick:
+			c.size[one.name] = one.quick
+		case c.full:
+			c.size[one.name] = one.full
+		default:
+			c.size[one.name] = one.normal
 		}
 	}
-	def(&c.apps, 200, 20)
-	def(&c.drifts, 100, 10)
-	def(&c.trials, 30, 5)
+	c.apps, c.drifts, c.trials = c.size["apps"], c.size["drifts"], c.size["commits"]
 	if c.steady == 0 {
 		c.steady = time.Minute
 		if c.quick {
@@ -93,21 +115,24 @@ func (c config) wants(measure string) bool {
 
 func (c config) check() error {
 	for _, name := range c.only {
-		if !slices.Contains(measures, name) {
-			return fmt.Errorf("there is no measure %q; there are %s", name, strings.Join(measures, ", "))
+		if !slices.Contains(measures(), name) {
+			return fmt.Errorf("there is no measure %q; there are %s", name, strings.Join(measures(), ", "))
 		}
 	}
-	if c.apps < 2 {
-		return errors.New("at least two apps are needed")
+	for name, n := range c.size {
+		if n < 2 {
+			return fmt.Errorf("-%s %d: at least two are needed", name, n)
+		}
 	}
-	for _, path := range []*string{&c.plumb, &c.plane} {
-		if _, err := os.Stat(*path); err != nil {
+	for _, path := range []string{c.plumb, c.plane} {
+		if _, err := os.Stat(path); err != nil {
 			return fmt.Errorf("%w (run make build)", err)
 		}
 	}
 	return nil
 }
 
+// run takes the measures. One that fails keeps no other from being taken, and the table has what was measured.
 func run(ctx context.Context, c config) error {
 	if err := c.check(); err != nil {
 		return err
@@ -120,56 +145,23 @@ func run(ctx context.Context, c config) error {
 		*path = abs
 	}
 	r := newReport(c)
+	var failed []error
 	if c.wants("render") {
 		step("render")
 		if err := measureRender(ctx, c, r); err != nil {
-			return fmt.Errorf("render: %w", err)
+			failed = append(failed, fmt.Errorf("render: %w", err))
 		}
 	}
-	if c.wants("sync") || c.wants("commit") || c.wants("drift") || c.wants("steady") || c.wants("restart") {
-		if err := measureCluster(ctx, c, r); err != nil {
-			return err
-		}
-	}
-	return r.write(c.out)
-}
-
-// measureCluster runs what needs a control plane. The first sync always runs: the others stand on its outcome.
-func measureCluster(ctx context.Context, c config, r *report) (err error) {
-	dir, err := os.MkdirTemp("", "plumb-bench-")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if c.keep {
-			fmt.Fprintln(os.Stderr, "kept", dir)
-			return
-		}
-		err = errors.Join(err, os.RemoveAll(dir))
-	}()
-	s, err := setUp(ctx, c, dir)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	for _, m := range []struct {
-		name string
-		run  func(context.Context, *stage, *report) error
-	}{
-		{"sync", measureSync}, {"commit", measureCommit}, {"drift", measureDrift}, {"steady", measureSteady}, {"restart", measureRestart},
-	} {
-		if m.name != "sync" && !c.wants(m.name) {
+	for _, sc := range scenes {
+		if !slices.ContainsFunc(sc.acts, func(a act) bool { return c.wants(a.name) }) || ctx.Err() != nil {
 			continue
 		}
-		step(m.name)
-		stop := s.profiled(m.name)
-		err := m.run(ctx, s, r)
-		stop()
-		if err != nil {
-			return fmt.Errorf("%s: %w\nwhat there is:\n%s\nthe end of the daemon's log:\n%s", m.name, err, s.world.summary(), s.daemon.tail())
+		if err := sc.play(ctx, c, r); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			failed = append(failed, err)
 		}
 	}
-	return nil
+	return errors.Join(append(failed, ctx.Err(), r.write(c.out))...)
 }
 
 func step(name string) { fmt.Fprintf(os.Stderr, "%s %s\n", time.Now().Format(time.TimeOnly), name) }

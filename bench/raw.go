@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -16,6 +17,7 @@ var resources = map[string]schema.GroupVersionResource{
 	"ConfigMap":      {Version: "v1", Resource: "configmaps"},
 	"Service":        {Version: "v1", Resource: "services"},
 	"ServiceAccount": {Version: "v1", Resource: "serviceaccounts"},
+	"Ingress":        {Group: "networking.k8s.io", Version: "v1", Resource: "ingresses"},
 }
 
 // apply is one server-side apply, as the raw loop does it.
@@ -31,35 +33,36 @@ type rawRun struct {
 	took, cpu, server time.Duration
 }
 
-// rawSync applies the objects of n apps with client-go alone, parallel apps at a time, and waits until they are
-// healthy: the limit of a first sync.
-func (s *stage) rawSync(ctx context.Context, mark string, n int) (rawRun, error) {
-	apps := make([][]*unstructured.Unstructured, n)
-	for i := range apps {
-		var err error
-		if apps[i], err = objectsOf(appName(i), teamOf(mark, i), mark, 0, "0"); err != nil {
-			return rawRun{}, err
-		}
+// rawSync applies the groups of objects with client-go alone, parallel groups at a time, and waits until they are healthy:
+// the limit of a first sync.
+func (s *stage) rawSync(ctx context.Context, mark string, groups [][]*unstructured.Unstructured) (rawRun, error) {
+	n := 0
+	for _, g := range groups {
+		n += len(g)
 	}
-	wait := s.world.expectCount(4*n, func(t thing) bool { return t.mark == mark && t.healthy })
+	wait := s.world.expectCount(n, func(t thing) bool { return t.mark == mark && t.healthy })
 	own, server := ownCPU(), cpuOf(s.plane.pid())
 	began := time.Now()
-	g, gctx := errgroup.WithContext(ctx)
+	if err := s.rawApply(ctx, groups); err != nil {
+		return rawRun{}, err
+	}
+	last, err := wait(ctx, fmt.Sprintf("the %d objects of the raw loop are healthy", n))
+	server = cpuOf(s.plane.pid()) - server
+	return rawRun{took: last.at.Sub(began), cpu: ownCPU() - own + server, server: server}, err
+}
+
+func (s *stage) rawApply(ctx context.Context, groups [][]*unstructured.Unstructured) error {
+	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
-	for _, objects := range apps {
+	for _, objects := range groups {
 		g.Go(func() error {
 			for _, u := range objects {
-				if err := apply(gctx, s.raw, u); err != nil {
+				if err := apply(ctx, s.raw, u); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
 	}
-	if err := g.Wait(); err != nil {
-		return rawRun{}, err
-	}
-	last, err := wait(ctx, "the objects of the raw loop are healthy")
-	server = cpuOf(s.plane.pid()) - server
-	return rawRun{took: last.at.Sub(began), cpu: ownCPU() - own + server, server: server}, err
+	return g.Wait()
 }

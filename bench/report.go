@@ -102,6 +102,12 @@ func (r *report) requests(what string, q requests, each int) {
 	r.detail(what, q)
 }
 
+func (r *report) traffic(what string, t traffic, note string) {
+	const mib = 1 << 20
+	r.value(what, (t.Sent+t.Answered)/mib, "MiB", fmt.Sprintf("%.1f in bodies of writes, %.1f answered; %s", t.Sent/mib, t.Answered/mib, note))
+	r.detail(what, t)
+}
+
 func (w row) cells() []string {
 	number := func(v float64) string {
 		switch {

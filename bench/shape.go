@@ -1,25 +1,81 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"fmt"
-	"os"
-	"os/exec"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 )
 
-// The shape is that of the field's own benchmarks: each app is a Kustomize directory of one monorepo with a Deployment
-// of no replicas, a ServiceAccount, a Service and a ConfigMap.
+// shape is what a stage is filled with: files in Git, the Apps on them, and the same objects for the raw loop.
+type shape struct {
+	title      string            // of the rows of its first sync
+	namespaces []string          // of the objects
+	files      map[string]string // of the first commit
+	apps       []appShape
+	objects    int // with markLabel, of all apps together
+	// raw gives the objects of all apps, in groups that are applied one after the other, under a mark of their own.
+	raw func(mark string) ([][]*unstructured.Unstructured, error)
+	// once says that the raw loop runs before Plumb only: again afterwards, it would take too long.
+	once bool
+}
+
+// appShape is one App.
+type appShape struct{ name, repository, path, namespace, cluster string }
 
 const teams = 20 // namespaces that the apps are spread over
 
 func appName(i int) string { return fmt.Sprintf("app-%05d", i) }
 
 func teamOf(prefix string, i int) string { return fmt.Sprintf("%s-%02d", prefix, i%teams) }
+
+// marks are the first parts of the names of namespaces: what Plumb applies, and what the raw loop does.
+var marks = []string{plumbMark, "raw-before", "raw-after", "raw-warm"}
+
+func teamNamespaces() []string {
+	var out []string
+	for _, mark := range marks {
+		for i := range teams {
+			out = append(out, teamOf(mark, i))
+		}
+	}
+	return out
+}
+
+// monorepoShape is that of the field's own benchmarks: each app is a Kustomize directory of one monorepo with a Deployment
+// of no replicas, a ServiceAccount, a Service and a ConfigMap. One more app, the single one, has replicas.
+func monorepoShape(n int) shape {
+	s := shape{title: fmt.Sprintf("first sync, %d apps × 4 objects", n), namespaces: append(teamNamespaces(), single), files: map[string]string{}, objects: 4 * n}
+	for i := range n {
+		s.add("apps/"+appName(i), manifests(appName(i), 0, "0"), kustomization(teamOf(plumbMark, i), plumbMark))
+		s.apps = append(s.apps, appShape{name: appName(i), repository: "mono", path: "apps/" + appName(i), namespace: teamOf(plumbMark, i)})
+	}
+	s.add("apps/"+single, manifests(single, singleReplicas, "0"), kustomization(single, plumbMark))
+	s.raw = func(mark string) ([][]*unstructured.Unstructured, error) {
+		return groups(n, func(i int) ([]*unstructured.Unstructured, error) {
+			return objectsOf(appName(i), teamOf(mark, i), mark, 0, "0")
+		})
+	}
+	return s
+}
+
+func (s *shape) add(dir string, files map[string]string, kustomization string) {
+	for file, content := range files {
+		s.files[dir+"/"+file] = content
+	}
+	s.files[dir+"/kustomization.yaml"] = kustomization
+}
+
+func groups(n int, of func(int) ([]*unstructured.Unstructured, error)) ([][]*unstructured.Unstructured, error) {
+	out := make([][]*unstructured.Unstructured, n)
+	for i := range out {
+		var err error
+		if out[i], err = of(i); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
 
 const markLabel = "bench.plumb.cd/run"
 
@@ -69,14 +125,16 @@ func configMap(name, rev string) string {
 	return fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: %s\ndata:\n  rev: %q\n  color: blue\n  level: info\n  region: eu\n", name, rev)
 }
 
+const fourFiles = "[account.yaml, config.yaml, service.yaml, deployment.yaml]"
+
 func kustomization(namespace, mark string) string {
 	return fmt.Sprintf(`apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 namespace: %s
 labels:
 - pairs: {%s: %s}
-resources: [account.yaml, config.yaml, service.yaml, deployment.yaml]
-`, namespace, markLabel, mark)
+resources: %s
+`, namespace, markLabel, mark, fourFiles)
 }
 
 // objectsOf are the objects that an app renders to, for the raw loop.
@@ -93,45 +151,4 @@ func objectsOf(name, namespace, mark string, replicas int, rev string) ([]*unstr
 		out = append(out, u)
 	}
 	return out, nil
-}
-
-// monorepo is a bare Git repository.
-type monorepo struct {
-	dir string
-	now int64
-}
-
-func newMonorepo(ctx context.Context, dir string) (*monorepo, error) {
-	_, err := git(ctx, nil, "init", "--quiet", "--bare", "--initial-branch=main", dir)
-	return &monorepo{dir: dir, now: 1_700_000_000}, err
-}
-
-// commit puts files (path → content) on top of main and returns the commit.
-func (m *monorepo) commit(ctx context.Context, message string, files map[string]string) (string, error) {
-	m.now++
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "commit refs/heads/main\ncommitter Bench <bench@example.com> %d +0000\ndata %d\n%s\n", m.now, len(message), message)
-	if m.now > 1_700_000_001 {
-		b.WriteString("from refs/heads/main^0\n")
-	}
-	for path, content := range files {
-		fmt.Fprintf(&b, "M 100644 inline %s\ndata %d\n%s\n", path, len(content), content)
-	}
-	if _, err := git(ctx, &b, "--git-dir", m.dir, "fast-import", "--quiet"); err != nil {
-		return "", err
-	}
-	return git(ctx, nil, "--git-dir", m.dir, "rev-parse", "refs/heads/main")
-}
-
-func git(ctx context.Context, stdin *bytes.Buffer, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "git", args...)
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null")
-	if stdin != nil {
-		cmd.Stdin = stdin
-	}
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("git %s: %w\n%s", args[0], err, out)
-	}
-	return strings.TrimSpace(string(out)), nil
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -42,6 +41,7 @@ const (
 // stage is a control plane, a repository, a daemon, and how the bench looks at them.
 type stage struct {
 	config config
+	shape  shape
 	dir    string
 	plane  *child
 	daemon *child
@@ -53,13 +53,15 @@ type stage struct {
 	world  *world
 	cancel context.CancelFunc
 	heads  int // commits so far
+	// measure names the files of profiles.
+	measure string
 }
 
 // setUp starts the control plane, fills the repository, and starts the daemon with nothing to do.
-func setUp(ctx context.Context, c config, dir string) (*stage, error) {
+func setUp(ctx context.Context, c config, dir string, what shape) (*stage, error) {
 	ctrl.SetLogger(logr.Discard())
 	ctx, cancel := context.WithCancel(ctx)
-	s := &stage{config: c, dir: dir, cancel: cancel}
+	s := &stage{config: c, shape: what, dir: dir, cancel: cancel}
 	err := s.start(ctx)
 	if err != nil {
 		s.close()
@@ -83,38 +85,53 @@ func (s *stage) start(ctx context.Context) error {
 	if err := install.Apply(ctx, s.hub, install.Options{}); err != nil {
 		return err
 	}
-	for _, ns := range s.namespaces() {
-		_, err := s.admin.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}, metav1.CreateOptions{})
-		if err != nil {
-			return err
-		}
+	if err := s.createNamespaces(ctx, append([]string{hubNamespace}, s.shape.namespaces...)); err != nil {
+		return err
 	}
-	if err := s.fill(ctx); err != nil {
+	if s.repo, err = newMonorepo(ctx, filepath.Join(s.dir, "mono.git")); err != nil {
+		return err
+	}
+	if _, err := s.push(ctx, s.shape.files); err != nil {
 		return err
 	}
 	if s.world, err = watchWorld(ctx, s.admin, s.hub); err != nil {
 		return err
 	}
-	s.world.patience = 3*time.Minute + time.Duration(s.config.apps)*50*time.Millisecond
+	s.world.patience = 3*time.Minute + time.Duration(len(s.shape.apps)+s.shape.objects)*50*time.Millisecond
 	return s.startDaemon(ctx)
 }
 
-func (s *stage) namespaces() []string {
-	out := []string{hubNamespace, single}
-	for _, prefix := range []string{plumbMark, "raw-before", "raw-after", "raw-warm"} {
-		for i := range teams {
-			out = append(out, teamOf(prefix, i))
-		}
+func (s *stage) createNamespaces(ctx context.Context, names []string) error {
+	return inParallel(ctx, len(names), func(ctx context.Context, i int) error {
+		_, err := s.admin.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: names[i]}}, metav1.CreateOptions{})
+		return err
+	})
+}
+
+// inParallel calls do for 0 to n-1, parallel at a time.
+func inParallel(ctx context.Context, n int, do func(context.Context, int) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallel)
+	for i := range n {
+		g.Go(func() error { return do(ctx, i) })
 	}
-	return out
+	return g.Wait()
+}
+
+// adminConfig is how the bench itself talks to the API server.
+func (s *stage) adminConfig() (*rest.Config, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", s.plane.ready["kubeconfig"])
+	if err == nil {
+		config.QPS = -1
+	}
+	return config, err
 }
 
 func (s *stage) connect() error {
-	admin, err := clientcmd.BuildConfigFromFlags("", s.plane.ready["kubeconfig"])
+	admin, err := s.adminConfig()
 	if err != nil {
 		return err
 	}
-	admin.QPS = -1
 	typed := rest.CopyConfig(admin)
 	typed.ContentType = "application/vnd.kubernetes.protobuf"
 	if s.admin, err = kubernetes.NewForConfig(typed); err != nil {
@@ -129,27 +146,6 @@ func (s *stage) connect() error {
 	}
 	engine.QPS, engine.UserAgent = -1, rawAgent
 	s.raw, err = dynamic.NewForConfig(engine)
-	return err
-}
-
-// fill makes the monorepo.
-func (s *stage) fill(ctx context.Context) error {
-	var err error
-	if s.repo, err = newMonorepo(ctx, filepath.Join(s.dir, "mono.git")); err != nil {
-		return err
-	}
-	files := map[string]string{}
-	add := func(name, namespace string, replicas int) {
-		for file, content := range manifests(name, replicas, "0") {
-			files["apps/"+name+"/"+file] = content
-		}
-		files["apps/"+name+"/kustomization.yaml"] = kustomization(namespace, plumbMark)
-	}
-	for i := range s.config.apps {
-		add(appName(i), teamOf(plumbMark, i), 0)
-	}
-	add(single, single, singleReplicas)
-	_, err = s.repo.commit(ctx, "start", files)
 	return err
 }
 
@@ -177,34 +173,32 @@ func (s *stage) close() {
 	}
 }
 
-// createRepository creates the Repository that all Apps use.
+// createRepository creates the Repository that the Apps use, and tells when the daemon has looked at it.
 func (s *stage) createRepository(ctx context.Context) error {
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: hubNamespace, Name: "hook"}, StringData: map[string]string{"secret": hookSecret}}
 	if _, err := s.admin.CoreV1().Secrets(hubNamespace).Create(ctx, secret, metav1.CreateOptions{}); err != nil {
 		return err
 	}
-	repo := &v1alpha1.Repository{ObjectMeta: metav1.ObjectMeta{Namespace: hubNamespace, Name: "mono"}}
-	repo.Spec.URL = s.repo.dir
+	return s.createRepositoryAt(ctx, "mono", s.repo.dir)
+}
+
+func (s *stage) createRepositoryAt(ctx context.Context, name, url string) error {
+	repo := &v1alpha1.Repository{ObjectMeta: metav1.ObjectMeta{Namespace: hubNamespace, Name: name}}
+	repo.Spec.URL = url
 	repo.Spec.Interval = "1h" // the webhook tells of commits
 	repo.Spec.Webhook = &v1alpha1.Webhook{SecretRef: v1alpha1.SecretKey{Name: "hook", Key: "secret"}}
 	return s.hub.Create(ctx, repo)
 }
 
-func (s *stage) createApp(ctx context.Context, name, namespace string) error {
-	app := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: hubNamespace, Name: name}}
-	app.Spec.Source = &v1alpha1.Source{Repository: "mono", Path: "apps/" + name}
-	app.Spec.Destination = v1alpha1.Destination{Namespace: v1alpha1.Namespace(namespace)}
+func (s *stage) createApp(ctx context.Context, a appShape) error {
+	app := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: hubNamespace, Name: a.name}}
+	app.Spec.Source = &v1alpha1.Source{Repository: v1alpha1.Name(a.repository), Path: a.path}
+	app.Spec.Destination = v1alpha1.Destination{Namespace: v1alpha1.Namespace(a.namespace), Cluster: v1alpha1.Name(a.cluster)}
 	return s.hub.Create(ctx, app)
 }
 
-// createApps creates all Apps of the monorepo but the single one.
-func (s *stage) createApps(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(parallel)
-	for i := range s.config.apps {
-		g.Go(func() error { return s.createApp(ctx, appName(i), teamOf(plumbMark, i)) })
-	}
-	return g.Wait()
+func (s *stage) createApps(ctx context.Context, apps []appShape) error {
+	return inParallel(ctx, len(apps), func(ctx context.Context, i int) error { return s.createApp(ctx, apps[i]) })
 }
 
 // push commits the files and gives the commit.
@@ -236,60 +230,4 @@ func (s *stage) webhook(ctx context.Context) error {
 		return fmt.Errorf("the webhook is answered with %s: %s", res.Status, text)
 	}
 	return nil
-}
-
-const (
-	debugAddress = "127.0.0.1:16060"
-)
-
-// profiled takes a CPU profile of the daemon until the returned function is called, and a heap profile then.
-func (s *stage) profiled(name string) func() {
-	if s.config.profile == "" {
-		return func() {}
-	}
-	if err := os.MkdirAll(s.config.profile, 0o755); err != nil {
-		fmt.Fprintln(os.Stderr, "profile:", err)
-		return func() {}
-	}
-	return func() {
-		if err := fetch("http://"+debugAddress+"/debug/pprof/heap", filepath.Join(s.config.profile, name+".heap")); err != nil {
-			fmt.Fprintln(os.Stderr, "profile:", err)
-		}
-	}
-}
-
-// cpuProfile takes a CPU profile of the daemon for a time, in the background.
-func (s *stage) cpuProfile(name string, seconds int) {
-	if s.config.profile == "" {
-		return
-	}
-	go func() {
-		raw, err := s.admin.RESTClient().Get().AbsPath("/debug/pprof/profile").Param("seconds", strconv.Itoa(seconds)).DoRaw(context.Background())
-		if err == nil {
-			err = os.WriteFile(filepath.Join(s.config.profile, name+".controlplane.cpu"), raw, 0o644)
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "profile of the control plane:", err)
-		}
-	}()
-	go func() {
-		url := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", debugAddress, seconds)
-		if err := fetch(url, filepath.Join(s.config.profile, name+".cpu")); err != nil {
-			fmt.Fprintln(os.Stderr, "profile:", err)
-		}
-	}()
-}
-
-func fetch(url, file string) error {
-	res, err := http.Get(url)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	out, err := os.Create(file)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, res.Body)
-	return errors.Join(err, out.Close())
 }

@@ -9,18 +9,23 @@ import (
 
 // measureSteady looks at a daemon that has nothing to do.
 func measureSteady(ctx context.Context, s *stage, r *report) error {
+	return s.atRest(ctx, r, s.config.steady)
+}
+
+// atRest is measureSteady for so long.
+func (s *stage) atRest(ctx context.Context, r *report, long time.Duration) error {
 	if err := s.quiet(); err != nil {
 		return err
 	}
 	if _, err := s.audit.since(); err != nil {
 		return err
 	}
-	s.cpuProfile("steady", int(s.config.steady.Seconds()))
+	s.cpuProfile(s.measure+".rest", int(long.Seconds()))
 	cpu, began := cpuOf(s.daemon.pid()), time.Now()
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(s.config.steady):
+	case <-time.After(long):
 	}
 	took := time.Since(began)
 	cpu = cpuOf(s.daemon.pid()) - cpu
@@ -28,10 +33,12 @@ func measureSteady(ctx context.Context, s *stage, r *report) error {
 	if err != nil {
 		return err
 	}
-	what := fmt.Sprintf("steady state, %d apps, %d objects", s.config.apps, 4*s.config.apps)
-	r.value(fmt.Sprintf("%s: requests in %v", what, s.config.steady), float64(asked.total()), "", fmt.Sprintf("%s; besides %d of the leader's Lease", asked.byVerb(), asked.Leases))
+	what := fmt.Sprintf("steady state, %d apps, %d objects", len(s.shape.apps), s.shape.objects)
+	r.value(fmt.Sprintf("%s: requests in %v", what, long), float64(asked.total()), "", fmt.Sprintf("%s; besides %d of the leader's Lease", asked.byVerb(), asked.Leases))
 	r.value(what+": CPU", 100*cpu.Seconds()/took.Seconds(), "% of a core", "")
-	r.memory(what+": private memory", memoryOf(s.daemon.pid()))
+	m := memoryOf(s.daemon.pid())
+	r.memory(what+": private memory", m)
+	r.value(what+": private memory of the daemon an object", float64(m.Daemon)/float64(s.shape.objects), "bytes", "the program itself shared out among them")
 	r.detail(what+": requests", asked)
 	return nil
 }
@@ -68,9 +75,9 @@ func (s *stage) restart(ctx context.Context, r *report, name, forget string) err
 	if err != nil {
 		return err
 	}
-	what := fmt.Sprintf("%s, %d apps", name, s.config.apps)
+	what := fmt.Sprintf("%s, %d apps", name, len(s.shape.apps))
 	r.value(what+": until at rest", seconds(rest), "s", "from the start of the process to its last request")
 	r.value(what+": CPU", seconds(cpuOf(s.daemon.pid())), "CPU s", "")
-	r.requests(what+": requests", asked, s.config.apps)
+	r.requests(what+": requests", asked, len(s.shape.apps))
 	return nil
 }

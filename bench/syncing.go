@@ -4,47 +4,66 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 )
 
 const plumbMark = "plumb"
 
-// measureSync is the first sync of all apps, between two runs of the raw loop, so that a machine whose load changes
-// shows it.
+// measureSync is the first sync of all apps of the stage, between two runs of the raw loop, so that a machine whose load
+// changes shows it.
 func measureSync(ctx context.Context, s *stage, r *report) error {
-	n := s.config.apps
-	if _, err := s.rawSync(ctx, "raw-warm", max(n/10, 2)); err != nil {
+	if err := s.warm(ctx); err != nil {
+		return err
+	}
+	before, err := s.rawRun(ctx, "raw-before")
+	if err != nil {
+		return err
+	}
+	f, err := s.plumbSync(ctx)
+	if err != nil {
+		return err
+	}
+	raw, note := before, fmt.Sprintf("raw %.2f before", before.took.Seconds())
+	if !s.shape.once {
+		after, err := s.rawRun(ctx, "raw-after")
+		if err != nil {
+			return err
+		}
+		note += fmt.Sprintf(", %.2f after", after.took.Seconds())
+		raw = rawRun{took: (before.took + after.took) / 2, cpu: (before.cpu + after.cpu) / 2, server: (before.server + after.server) / 2}
+	}
+	f.report(r, s.shape, raw, note)
+	return nil
+}
+
+// warm creates the Repository and runs the raw loop for a tenth of the objects, so that no figure has what comes first.
+func (s *stage) warm(ctx context.Context) error {
+	all, err := s.shape.raw("raw-warm")
+	if err != nil {
+		return err
+	}
+	if _, err := s.rawSync(ctx, "raw-warm", all[:min(len(all), max(len(all)/10, 2))]); err != nil {
 		return err
 	}
 	if err := s.createRepository(ctx); err != nil {
 		return err
 	}
-	if err := s.quiet(); err != nil {
-		return err
-	}
-	before, err := s.rawSync(ctx, "raw-before", n)
+	return s.quiet()
+}
+
+// rawRun is the raw loop for all objects of the shape.
+func (s *stage) rawRun(ctx context.Context, mark string) (rawRun, error) {
+	all, err := s.shape.raw(mark)
 	if err != nil {
-		return fmt.Errorf("the raw loop: %w", err)
+		return rawRun{}, err
+	}
+	run, err := s.rawSync(ctx, mark, all)
+	if err != nil {
+		return run, fmt.Errorf("the raw loop: %w", err)
 	}
 	time.Sleep(time.Second) // the control plane comes to rest
-	f, err := s.plumbSync(ctx)
-	if err != nil {
-		return err
-	}
-	after, err := s.rawSync(ctx, "raw-after", n)
-	if err != nil {
-		return fmt.Errorf("the raw loop: %w", err)
-	}
-	raw := (before.took + after.took) / 2
-	shape := fmt.Sprintf("first sync, %d apps × 4 objects", n)
-	r.ratio(shape+": all objects healthy", seconds(f.healthy), seconds(raw), "s", fmt.Sprintf("raw %.2f before, %.2f after", before.took.Seconds(), after.took.Seconds()))
-	r.ratio(shape+": every App says Synced", seconds(f.synced), seconds(raw), "s", fmt.Sprintf("creating the Apps took %.2f", f.created.Seconds()))
-	r.ratio(shape+": CPU of the control plane", seconds(f.server), seconds((before.server+after.server)/2), "CPU s", "the Apps themselves are objects too")
-	r.ratio(shape+": CPU of control plane and client together", seconds(f.server+f.cpu), seconds((before.cpu+after.cpu)/2), "CPU s", "")
-	r.value(shape+": CPU of daemon, workers and git", seconds(f.cpu), "CPU s", "")
-	r.memory(shape+": peak private memory", f.peak)
-	r.requests(shape+": requests", f.asked, n)
-	return nil
+	return run, nil
 }
 
 // firstSync is what a first sync took.
@@ -52,36 +71,95 @@ type firstSync struct {
 	created, healthy, synced, cpu, server time.Duration
 	peak                                  memory
 	asked                                 requests
+	bytes                                 traffic
+}
+
+func (f firstSync) report(r *report, sh shape, raw rawRun, note string) {
+	n := len(sh.apps)
+	r.ratio(sh.title+": all objects healthy", seconds(f.healthy), seconds(raw.took), "s", note)
+	r.ratio(sh.title+": every App says Synced", seconds(f.synced), seconds(raw.took), "s", fmt.Sprintf("creating the Apps took %.2f", f.created.Seconds()))
+	r.ratio(sh.title+": CPU of the control plane", seconds(f.server), seconds(raw.server), "CPU s", "the Apps themselves are objects too")
+	r.ratio(sh.title+": CPU of control plane and client together", seconds(f.server+f.cpu), seconds(raw.cpu), "CPU s", "")
+	r.value(sh.title+": CPU of daemon, workers and git", seconds(f.cpu), "CPU s", "")
+	r.memory(sh.title+": peak private memory", f.peak)
+	r.requests(sh.title+": requests", f.asked, n)
+	r.traffic(sh.title+": bytes", f.bytes, "the Apps themselves among them")
 }
 
 func (s *stage) plumbSync(ctx context.Context) (firstSync, error) {
+	return s.timed(ctx, expected{title: s.shape.title, objects: s.shape.objects, apps: s.shape.apps}, func() error { return s.createApps(ctx, s.shape.apps) })
+}
+
+// expected is what a first sync brings.
+type expected struct {
+	title   string
+	objects int    // with the mark of Plumb, and
+	prefix  string // this begin of their names; only those that change from now on are counted
+	apps    []appShape
+	commit  string // that the Apps say they are Synced at; empty: any
+}
+
+// timed measures from the begin of do until all objects are healthy and all apps Synced.
+func (s *stage) timed(ctx context.Context, e expected, do func() error) (firstSync, error) {
 	var f firstSync
-	n := s.config.apps
 	if _, err := s.audit.since(); err != nil {
 		return f, err
 	}
-	healthy := s.world.expectCount(4*n, func(t thing) bool { return t.mark == plumbMark && t.healthy })
-	synced := s.world.expectCount(n, func(t thing) bool { return t.kind == "App" && t.state == "Synced" })
-	s.cpuProfile("sync", 8+n/100)
-	peak, cpu, server := sample(s.daemon.pid()), cpuOf(s.daemon.pid()), cpuOf(s.plane.pid())
+	healthy := s.world.expectCount(e.objects, func(t thing) bool { return t.mark == plumbMark && t.healthy && strings.HasPrefix(t.name, e.prefix) })
+	synced := s.syncedAt(e.apps, e.commit)
+	bytes, err := s.bytes(ctx)
+	if err != nil {
+		return f, err
+	}
+	s.cpuProfile(s.measure, 8+e.objects/400)
+	peak, cpu, server := s.sample(), s.daemonCPU(), cpuOf(s.plane.pid())
 	began := time.Now()
-	if err := s.createApps(ctx); err != nil {
+	if err := do(); err != nil {
 		return f, err
 	}
 	f.created = time.Since(began)
-	last, err := healthy(ctx, "the objects of Plumb are healthy")
+	if peak == nil {
+		peak = s.sample() // it was do that started the daemon
+	}
+	last, err := healthy(ctx, fmt.Sprintf("%s: the %d objects of Plumb are healthy", e.title, e.objects))
 	if err != nil {
 		return f, err
 	}
 	f.healthy = last.at.Sub(began)
-	if last, err = synced(ctx, "the Apps are Synced"); err != nil {
+	if last, err = synced(ctx, fmt.Sprintf("%s: the %d Apps are Synced", e.title, len(e.apps))); err != nil {
 		return f, err
 	}
 	f.synced, f.server = last.at.Sub(began), cpuOf(s.plane.pid())-server
 	if err := s.quiet(); err != nil {
 		fmt.Fprintln(os.Stderr, "after the first sync:", err)
 	}
-	f.cpu, f.peak = cpuOf(s.daemon.pid())-cpu, peak.end()
-	f.asked, err = s.audit.since()
+	f.cpu, f.peak = s.daemonCPU()-cpu, peak.end()
+	if f.asked, err = s.audit.since(); err != nil {
+		return f, err
+	}
+	now, err := s.bytes(ctx)
+	f.bytes = now.minus(bytes)
 	return f, err
+}
+
+// sample begins to look at the daemon's memory; nil when it does not run.
+func (s *stage) sample() *sampler {
+	if s.daemon == nil {
+		return nil
+	}
+	return sample(s.daemon.pid())
+}
+
+func (s *stage) daemonCPU() time.Duration {
+	if s.daemon == nil {
+		return 0
+	}
+	return cpuOf(s.daemon.pid())
+}
+
+func (s *stage) daemonTail() string {
+	if s.daemon == nil {
+		return "it does not run"
+	}
+	return s.daemon.tail()
 }

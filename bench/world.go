@@ -12,6 +12,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
@@ -57,6 +58,7 @@ func watchWorld(ctx context.Context, c *kubernetes.Clientset, hub client.WithWat
 		func() (watch.Interface, error) { return c.CoreV1().ConfigMaps(all).Watch(ctx, o) },
 		func() (watch.Interface, error) { return c.CoreV1().Services(all).Watch(ctx, o) },
 		func() (watch.Interface, error) { return c.CoreV1().ServiceAccounts(all).Watch(ctx, o) },
+		func() (watch.Interface, error) { return c.NetworkingV1().Ingresses(all).Watch(ctx, o) },
 		func() (watch.Interface, error) {
 			return hub.Watch(ctx, &v1alpha1.AppList{}, &client.ListOptions{Raw: &metav1.ListOptions{TimeoutSeconds: o.TimeoutSeconds}})
 		},
@@ -110,6 +112,8 @@ func read(o runtime.Object) (thing, bool) {
 		t.kind, t.data, t.healthy = "ConfigMap", o.Data, true
 	case *corev1.Service:
 		t.kind, t.healthy = "Service", true
+	case *networkingv1.Ingress:
+		t.kind, t.healthy = "Ingress", true
 	case *corev1.ServiceAccount:
 		t.kind, t.healthy = "ServiceAccount", true
 	case *v1alpha1.App:
