@@ -38,6 +38,8 @@ type Term struct {
 	Values  []Value // one must hold; none: the label must be there, whatever its value
 	Age     *Age    // of keys since and deployed, instead of values
 	At      int     // where it begins, in characters of what was parsed
+
+	by key // what Key stands for
 }
 
 // Age is a bound on how long ago something was.

@@ -16,6 +16,7 @@ type Row struct {
 	Commit                          [2]string // SHA and subject
 	Images                          []string
 	Labels                          map[string]string
+	Cause                           string // names what ails the App; Apps that share it have the same
 	Since, Deployed                 time.Time
 }
 
@@ -58,7 +59,7 @@ func (t *Term) Match(r *Row, now time.Time) bool {
 	if t.Key == "" {
 		return t.word(r)
 	}
-	k := keys[t.Key]
+	k := &t.by
 	switch k.kind {
 	case age:
 		return t.aged(k.when(r), now)

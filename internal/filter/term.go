@@ -43,6 +43,7 @@ var keys = map[string]key{
 	"environment": {of: func(r *Row) string { return r.Environment }, doc: "by its labels"},
 	"component":   {of: func(r *Row) string { return r.Component }, doc: "by its labels, or its name without the environment"},
 	"reason":      {of: func(r *Row) string { return r.Reason }, doc: "why it is in its state, one of docs/reasons.md"},
+	"cause":       {of: func(r *Row) string { return r.Cause }, doc: "what ails it, as the wall names it"},
 	"message":     {kind: part, of: func(r *Row) string { return r.Message }, doc: "part of the message"},
 	"source":      {kind: part, of: func(r *Row) string { return r.Source }, doc: "part of repository and path"},
 	"author":      {kind: part, of: func(r *Row) string { return r.Author }, doc: "part of the name of who made the commit"},
@@ -99,13 +100,13 @@ func term(r raw) (Term, error) {
 	k, ok := keys[name]
 	if !ok && sep == '=' {
 		t.Key, t.Label = "label", name
-		return t.values(r, key{kind: label}, after)
+		return t.values(r, keys["label"], after)
 	}
 	if !ok {
 		return fail("there is no key %s; keys are %s, and %s=... for a label; put the term in quotes to look for it as it is",
 			quoted(name, inLabel), strings.Join(Keys(), ", "), quoted(name, inLabel))
 	}
-	t.Key = name
+	t.Key, t.by = name, k
 	if k.kind == label {
 		labelled, rest, found := cut(after, "=")
 		if t.Label = strings.ToLower(literal(labelled)); t.Label == "" {
@@ -121,6 +122,7 @@ func term(r raw) (Term, error) {
 
 // values reads what stands behind the key.
 func (t Term) values(r raw, k key, chars []char) (Term, error) {
+	t.by = k
 	if k.kind == age {
 		a, err := ageOf(literal(chars))
 		if err != nil {
