@@ -133,6 +133,13 @@ func TestMeasuresSayWhatHappened(t *testing.T) {
 			[]Record{ended(at(0, "10:00"), "b1", "Succeeded"), ended(at(0, "12:00"), "b1", "Succeeded"), ended(at(0, "13:00"), "b1", "Failed")},
 			Report{Deployments: 1},
 		},
+		"a commit that ran before and comes back after a hold has no lead time": {
+			[]Record{
+				ended(at(0, "10:00"), "b1", "Succeeded"), rollback(ended(at(0, "12:00"), "b0", "Succeeded")),
+				lead(ended(at(1, "10:00"), "b1", "Succeeded"), 24*time.Hour),
+			},
+			Report{Deployments: 2, Failures: 1, RolledBack: 1, Rollbacks: 1, Restore: Quantiles{1, time.Minute, time.Minute}},
+		},
 		"an outcome of another kind is left out": {
 			[]Record{ended(at(0, "10:00"), "b1", "Suspended")},
 			Report{},

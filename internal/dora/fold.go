@@ -36,7 +36,7 @@ func foldApp(records []Record) []Deployment {
 // join puts attempts at one bundle together. Between them nothing else may have been attempted.
 func join(records []Record) []Deployment {
 	var out []Deployment
-	reverted := false
+	reverted, ran := false, map[string]bool{} // commits that ran
 	for _, r := range records {
 		if r.Kind == Reverted {
 			reverted = true
@@ -48,9 +48,14 @@ func join(records []Record) []Deployment {
 		if n := len(out) - 1; n >= 0 && r.Bundle == out[n].Bundle {
 			if out[n].End != Succeeded { // another try; what runs already is not deployed again
 				out[n].attempt(r, end)
+				ran[r.Commit] = ran[r.Commit] || end == Succeeded
 			}
 			continue
 		}
+		if ran[r.Commit] {
+			r.Lead = 0
+		}
+		ran[r.Commit] = ran[r.Commit] || end == Succeeded
 		if reverted && len(out) > 0 && r.Commit != out[len(out)-1].Commit {
 			r.Rollback = true
 		}

@@ -25,6 +25,12 @@ type Deployment struct {
 	LeadTime  float64       `json:"leadTime,omitempty"` // seconds from the newest commit to healthy
 	Rollback  bool          `json:"rollback,omitempty"`
 	LiveUntil time.Time     `json:"liveUntil,omitzero"` // when another one took over
+
+	// In a sample of /api/v1/dora:
+	Failure  string    `json:"failure,omitempty"` // why it counts as failed: Failed, RolledBack, Degraded
+	FailedAt time.Time `json:"failedAt,omitzero"`
+	Restored time.Time `json:"restored,omitzero"` // when the App was healthy again
+	Attempts int       `json:"attempts,omitempty"`
 }
 
 // ImageChange is an image that a deployment changed.

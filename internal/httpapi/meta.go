@@ -72,7 +72,7 @@ type RepositoryTest struct {
 	Problem *Problem `json:"problem,omitempty"` // with the exact words of Git or the registry
 }
 
-// DORA is the four measures, and drift. GET /api/v1/dora?app=&filter=&from=&to=&format=json|csv
+// DORA is the four measures, and drift. GET /api/v1/dora?app=&filter=&from=&to=&measure=&day=&per=&format=json|csv
 type DORA struct {
 	From        time.Time    `json:"from"`
 	To          time.Time    `json:"to"`
@@ -82,11 +82,37 @@ type DORA struct {
 	LeadTime    Quantiles    `json:"leadTime"`    // seconds, commit to healthy
 	FailureRate float64      `json:"failureRate"` // 0 to 1
 	Failures    int          `json:"failures"`
-	Restore     Quantiles    `json:"restore"` // seconds, failure to healthy
+	Failed      int          `json:"failed"`     // of the failures: an attempt failed
+	RolledBack  int          `json:"rolledBack"` // of the failures: taken back after it had succeeded
+	Degraded    int          `json:"degraded"`   // of the failures: Degraded within 60 minutes of its success
+	Open        int          `json:"open"`       // failures that are not restored
+	Restore     Quantiles    `json:"restore"`    // seconds, failure to healthy
+	Rollbacks   int          `json:"rollbacks"`  // not counted as deployments, as the next two
+	Superseded  int          `json:"superseded"`
+	Cancelled   int          `json:"cancelled"`
 	Drift       int          `json:"drift"`
 	Days        []DORADay    `json:"days"`
+	Apps        []DORAApp    `json:"apps,omitempty"` // with per=app: most failures first, at most 1,000
 	Definitions []Definition `json:"definitions"`
-	Sample      []Deployment `json:"sample,omitempty"` // the deployments behind the numbers, newest first, at most 200
+	Measure     string       `json:"measure,omitempty"` // that Sample is of; empty: all
+	Sample      []Deployment `json:"sample,omitempty"`  // the deployments behind the numbers, newest first, at most 200
+	More        int          `json:"more,omitempty"`    // deployments that Sample leaves out
+}
+
+// DORAApp are the measures of one App.
+type DORAApp struct {
+	App         string    `json:"app"` // namespace/name
+	Deployments int       `json:"deployments"`
+	PerDay      float64   `json:"perDay"`
+	LeadTime    Quantiles `json:"leadTime"`
+	FailureRate float64   `json:"failureRate"`
+	Failures    int       `json:"failures"`
+	Open        int       `json:"open"`
+	Restore     Quantiles `json:"restore"`
+	Rollbacks   int       `json:"rollbacks"`
+	Superseded  int       `json:"superseded"`
+	Cancelled   int       `json:"cancelled"`
+	Drift       int       `json:"drift"`
 }
 
 // Quantiles of a measure; N is how many values there were.
