@@ -39,6 +39,9 @@ export const overviewRoute = createRoute({ ...at('/'), validateSearch: pick('gro
 export const appsRoute = createRoute({ ...at('/apps'), validateSearch: pick('filter', 'sort', 'view', 'columns'), component: lazyRouteComponent(() => import('./pages/apps/Apps')) })
 export const planRoute = createRoute({ ...at('/plan'), validateSearch: pick('apps'), component: lazyRouteComponent(() => import('./pages/apps/BulkPlan')) })
 export const appRoute = createRoute({ ...at('/a/$namespace/$name'), validateSearch: appSearch, component: lazyRouteComponent(() => import('./app/AppPage')) })
+// Below an App: /o/<object>, its drawer. The page is the parent's, so that it stays when a drawer opens.
+const appBelow = createRoute({ getParentRoute: () => appRoute, path: '$' })
+const appItself = createRoute({ getParentRoute: () => appRoute, path: '/' })
 export const changesRoute = createRoute({ ...at('/changes'), validateSearch: pick('filter', 'kind', 'app', 'open'), component: lazyRouteComponent(() => import('./pages/Changes')) })
 export const clustersRoute = createRoute({ ...at('/clusters'), component: lazyRouteComponent(() => import('./pages/Clusters')) })
 export const repositoriesRoute = createRoute({ ...at('/repositories'), component: lazyRouteComponent(() => import('./pages/Repositories')) })
@@ -47,7 +50,7 @@ export const settingsRoute = createRoute({ ...at('/settings'), validateSearch: p
 export const searchRoute = createRoute({ ...at('/search'), validateSearch: pick('q'), component: lazyRouteComponent(() => import('./pages/Search')) })
 export const laterRoute = createRoute({ ...at('/later/$what'), component: lazyRouteComponent(() => import('./pages/Later')) })
 
-const tree = root.addChildren([overviewRoute, appsRoute, planRoute, appRoute, changesRoute, clustersRoute, repositoriesRoute, measuresRoute, settingsRoute, searchRoute, laterRoute])
+const tree = root.addChildren([overviewRoute, appsRoute, planRoute, appRoute.addChildren([appItself, appBelow]), changesRoute, clustersRoute, repositoriesRoute, measuresRoute, settingsRoute, searchRoute, laterRoute])
 
 export function makeRouter() {
   return createRouter({
