@@ -25,6 +25,7 @@ func App(a *v1alpha1.App) engine.App {
 	out := engine.App{
 		Key:               engine.Key{Namespace: a.Namespace, Name: a.Name},
 		UID:               string(a.UID),
+		Own:               a.Labels,
 		Generation:        a.Generation,
 		Cluster:           string(a.Spec.Destination.Cluster),
 		Namespace:         string(a.Spec.Destination.Namespace),

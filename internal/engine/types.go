@@ -110,6 +110,7 @@ type App struct {
 	Policy            plan.Policy
 	Heal              bool
 	Substitute        map[string]string
+	Own               map[string]string // labels of the App resource itself; shown and filtered by, never applied
 	Labels            map[string]string // on every object
 	Annotations       map[string]string
 	Health            []health.Rule
