@@ -137,33 +137,3 @@ func (m *Mirror) Log(ctx context.Context, from string, paths []string, limit int
 	}
 	return commits, nil
 }
-
-// Pin keeps a commit and all it needs from being collected, under a name of the caller's. Pinning a name again moves it.
-func (m *Mirror) Pin(ctx context.Context, name, sha string) error {
-	ref := pinRefs + refEncode.Replace(name)
-	if !validRefName(ref) || len(sha) != 40 || !isHex(sha) {
-		return fmt.Errorf("pin %q of %q: not a valid name or commit", name, sha)
-	}
-	if _, err := m.Commit(ctx, sha); err != nil {
-		return fmt.Errorf("pinning: %w", err)
-	}
-	if err := m.setPin(ctx, ref, sha); err != nil {
-		return fmt.Errorf("pinning %s in the mirror of %s: %w", sha, m.shown, err)
-	}
-	return nil
-}
-
-// Unpin lets go of a name. Unpinning what is not pinned is fine.
-func (m *Mirror) Unpin(ctx context.Context, name string) error {
-	ref := pinRefs + refEncode.Replace(name)
-	if !validRefName(ref) {
-		return fmt.Errorf("unpin %q: not a valid name", name)
-	}
-	if err := m.ensure(ctx); err != nil {
-		return err
-	}
-	if _, err := m.git(ctx, "update-ref", "-d", ref); err != nil {
-		return fmt.Errorf("unpinning in the mirror of %s: %w", m.shown, err)
-	}
-	return nil
-}

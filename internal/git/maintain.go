@@ -42,6 +42,10 @@ func (m *Mirror) Maintain(ctx context.Context, u Upkeep) (bool, error) {
 	if u == Light && len(packs) <= lightPacks {
 		return false, nil
 	}
+	if err := m.namePins(ctx); err != nil {
+		return false, fmt.Errorf("naming what is pinned in the mirror of %s: %w", m.shown, err)
+	}
+	defer func() { _ = m.dropKept(context.WithoutCancel(ctx)) }() // what is left is dropped the next time
 	steps := [][]string{{"pack-refs", "--all"}}
 	if u == Full {
 		steps = append(steps,

@@ -34,8 +34,7 @@ type Mirror struct {
 	running bool
 	sizes   map[string]int64 // tree → files below it, for the few last commits
 	whole   map[string]bool  // commits whose submodules are all here
-	pins    []pinning        // that nobody works at yet
-	pinning bool             // somebody does
+	pins    pins
 
 	writing chan struct{} // holds one token: one update, push or maintenance at a time in this process
 }
@@ -49,7 +48,6 @@ type state struct {
 
 const (
 	upRefs     = "refs/plumb/up/"
-	pinRefs    = "refs/plumb/pins/"
 	commitRefs = "refs/plumb/commits/" // commits that were asked for by id
 	stateFile  = "plumb.json"
 )

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"plumb.cd/plumb/internal/fault"
 )
@@ -40,14 +39,9 @@ func (m *Mirror) repair(ctx context.Context) (map[string]string, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	pins := map[string]string{}
-	out, err := m.git(ctx, "for-each-ref", "--format=%(objectname) %(refname)", pinRefs)
-	if err == nil {
-		for line := range strings.Lines(string(out)) {
-			if oid, name, ok := strings.Cut(strings.TrimSpace(line), " "); ok {
-				pins[refDecode.Replace(strings.TrimPrefix(name, pinRefs))] = oid
-			}
-		}
+	pins, err := m.pinned()
+	if err != nil {
+		pins = map[string]string{} // lost with the rest
 	}
 	aside, err := os.MkdirTemp(m.store.session, "broken-")
 	if err != nil {
@@ -88,4 +82,7 @@ func (m *Mirror) forget() {
 	m.ready = false
 	m.refs = nil
 	m.whole = nil
+	m.pins.mu.Lock()
+	m.pins.at, m.pins.lines = nil, 0
+	m.pins.mu.Unlock()
 }
