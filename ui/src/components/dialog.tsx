@@ -9,13 +9,15 @@ export interface DialogProps {
   title: ReactNode
   children: ReactNode
   footer?: ReactNode
-  /** drawer: a panel at the right edge, over the page. */
-  side?: 'center' | 'drawer' | 'top'
+  /** drawer: a panel at the right edge, over the page; left: the same at the left. */
+  side?: 'center' | 'drawer' | 'top' | 'left'
   width?: number
+  /** No visible heading: the content has its own; the title is read all the same. */
+  bare?: boolean
 }
 
 /** Dialog is the browser's own modal dialog: it traps the focus, Esc closes it, and the focus goes back to where it was. */
-export function Dialog({ open, onClose, title, children, footer, side = 'center', width }: DialogProps) {
+export function Dialog({ open, onClose, title, children, footer, side = 'center', width, bare }: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null)
   const heading = useId()
   useEffect(() => {
@@ -47,13 +49,19 @@ export function Dialog({ open, onClose, title, children, footer, side = 'center'
       }}
     >
       <div className={css.inner}>
-        <header className={css.head}>
-          <h2 id={heading}>{title}</h2>
-          <IconButton label="Close" onClick={onClose}>
-            <Icon name="x" />
-          </IconButton>
-        </header>
-        <div className={css.body}>{children}</div>
+        {bare ? (
+          <h2 id={heading} className="sr">
+            {title}
+          </h2>
+        ) : (
+          <header className={css.head}>
+            <h2 id={heading}>{title}</h2>
+            <IconButton label="Close" onClick={onClose}>
+              <Icon name="x" />
+            </IconButton>
+          </header>
+        )}
+        <div className={bare ? css.bare : css.body}>{children}</div>
         {footer && <footer className={css.foot}>{footer}</footer>}
       </div>
     </dialog>

@@ -1,7 +1,7 @@
 import type { InfiniteData, Query, QueryClient } from '@tanstack/react-query'
 import { useEffect, useSyncExternalStore } from 'react'
 import { apiURL } from '../api/client'
-import { onSession, sessionState, signedOut } from '../api/session'
+import { forgetSession, onSession, sessionState, signedOut } from '../api/session'
 import type { AppPage, AppRow, AppsDelta, Wall } from '../api/types'
 import { keyOf, patchPages, patchWall } from './patch'
 import type { Message, Status } from './protocol'
@@ -41,6 +41,8 @@ export function startLive(client: QueryClient) {
       status = m.status
       statusListeners.forEach((f) => f())
       if (m.status.kind === 'out') signedOut(m.status.problem)
+      // Somebody signed in again in another tab of this browser.
+      if (m.status.kind === 'live' && before === 'out' && sessionState().status === 'out') forgetSession()
       // Pages that could not be read while the server was away are read now.
       if (m.status.kind === 'live' && before === 'down') void client.invalidateQueries({ predicate: (q) => q.state.status === 'error' })
     } else if (m.kind === 'reset') {

@@ -1,15 +1,41 @@
-import { useQuery } from '@tanstack/react-query'
-import { useEffect, type ReactNode } from 'react'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { lazy, Suspense, useEffect, type ReactNode } from 'react'
+import { Failure, problemOf } from '../api/client'
 import { meQuery } from '../api/queries'
 import { signedIn, useSession } from '../api/session'
+import { Button, Problem } from '../components'
 
-/** Gate asks who reads, and shows the console or the sign-in. */
+const SignIn = lazy(() => import('../pages/SignIn'))
+
+/**
+ * Gate asks who reads. The page below begins to read at the same time, so that the first rows need one round trip; whichever
+ * answer says 401 brings the sign-in, at the same address.
+ */
 export function Gate({ children }: { children: ReactNode }) {
   const session = useSession()
-  const me = useQuery({ ...meQuery, enabled: session.status === 'unknown' })
+  const client = useQueryClient()
+  const me = useQuery({ ...meQuery, enabled: session.status === 'unknown', refetchInterval: (q) => (q.state.status === 'error' ? 60_000 : false) })
   useEffect(() => {
-    if (me.data) signedIn(me.data)
-  }, [me.data])
-  if (session.status === 'out') return <p>Signed out</p>
+    if (me.data && session.status === 'unknown') signedIn(me.data)
+  }, [me.data, session.status])
+  useEffect(() => {
+    if (session.status === 'out') client.clear() // what another person may not see is not kept
+  }, [session.status, client])
+  if (session.status === 'out')
+    return (
+      <Suspense>
+        <SignIn />
+      </Suspense>
+    )
+  if (session.status === 'unknown' && me.error && !(me.error instanceof Failure && me.error.status === 401))
+    return (
+      <main style={{ maxWidth: 680, margin: '12vh auto', padding: 16 }}>
+        <Problem what="Reaching Plumb" problem={problemOf(me.error)}>
+          <Button onClick={() => void me.refetch()} busy={me.isFetching}>
+            Try now
+          </Button>
+        </Problem>
+      </main>
+    )
   return <>{children}</>
 }
