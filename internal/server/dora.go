@@ -24,7 +24,7 @@ type DORAOptions struct {
 type doraQuery struct {
 	App     string    `query:"app" doc:"One App, as namespace/name; default: all that the filter and the reader's rights leave"`
 	Filter  string    `query:"filter" doc:"Which Apps, in the grammar of filters"`
-	From    time.Time `query:"from" doc:"Beginning of the period; default: 30 days before its end"`
+	From    time.Time `query:"from" doc:"Beginning of the period; default: the 30 days up to its end"`
 	To      time.Time `query:"to" doc:"End of the period, not in it; default: now"`
 	Measure string    `query:"measure" enum:"deployments,leadTime,failures,restore,open,rollbacks,superseded,cancelled" doc:"Which deployments the sample has; default: all"`
 	Day     string    `query:"day" doc:"Only deployments of this day, UTC, in the sample, e.g. 2026-11-21"`
@@ -46,7 +46,7 @@ const (
 )
 
 const (
-	doraDefault = 30 * 24 * time.Hour
+	doraDefault = 30 // days, the last one among them
 	doraLongest = 400 * 24 * time.Hour
 	doraSample  = 200
 	doraApps    = 1000
@@ -106,7 +106,7 @@ func (q doraQuery) period(now time.Time) (dora.Period, error) {
 		p.To = now.UTC()
 	}
 	if q.From.IsZero() {
-		p.From = p.To.Add(-doraDefault)
+		p.From = p.To.Add(-time.Nanosecond).Truncate(24*time.Hour).AddDate(0, 0, 1-doraDefault)
 	}
 	switch {
 	case !p.From.Before(p.To):

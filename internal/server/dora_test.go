@@ -105,7 +105,7 @@ func (d *desk) measures(token, query string) httpapi.DORA {
 func TestMeasuresOfAMonth(t *testing.T) {
 	d := busy(t)
 	got := d.measures("ann", "")
-	if len(got.Days) != 31 || len(got.Definitions) < 7 || got.Scope != "all apps" {
+	if len(got.Days) != 30 || len(got.Definitions) < 7 || got.Scope != "all apps" {
 		t.Errorf("%d days, %d definitions, scope %q", len(got.Days), len(got.Definitions), got.Scope)
 	}
 	for _, day := range got.Days {
@@ -116,7 +116,7 @@ func TestMeasuresOfAMonth(t *testing.T) {
 	sample := got.Sample
 	got.Days, got.Definitions, got.Sample = nil, nil, nil
 	want := httpapi.DORA{
-		From: now.AddDate(0, 0, -30), To: now, Scope: "all apps", Deployments: 3, PerDay: 0.1, LeadTime: httpapi.Quantiles{N: 2, P50: 600, P90: 600},
+		From: time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC), To: now, Scope: "all apps", Deployments: 3, PerDay: 3 / 29.5, LeadTime: httpapi.Quantiles{N: 2, P50: 600, P90: 600},
 		FailureRate: 2.0 / 3, Failures: 2, Failed: 1, Degraded: 1, Open: 1, Restore: httpapi.Quantiles{N: 1, P50: 1800, P90: 1800},
 		Rollbacks: 1, Superseded: 1, Drift: 3,
 	}
@@ -171,7 +171,7 @@ func TestMeasuresAreExported(t *testing.T) {
 	d := busy(t)
 	for per, want := range map[string]string{
 		"day":        "2026-02-27,1,1,600,0",
-		"app":        "team-a/shop,3,0.1,600,600,2,0.6666666666666666,1,1800,1800,1,1,0,3",
+		"app":        "team-a/shop,3,0.1016949152542373,600,600,2,0.6666666666666666,1,1800,1800,1,1,0,3",
 		"deployment": "team-a/shop,team-a/shopb4Failed,2026-03-01T02:59:00Z,2026-03-01T03:00:00Z,Failed,commit,commit-b4,2026-03-01T02:50:00Z,,false,Failed,2026-03-01T03:00:00Z,,1,'=HYPERLINK(1)",
 	} {
 		status, body := d.call("ann", "GET", "/api/v1/dora?format=csv&per="+per, "")
