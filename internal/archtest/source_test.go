@@ -117,8 +117,8 @@ func but(dirs ...string) func(source) bool {
 }
 
 var (
-	clockFree = below("object", "fault", "plan", "health", "drift", "bundle", "transform", "apply", "convert", "render", "tree", "history", "controller", "server")
-	wiring    = []string{"daemon", "cptest", "gittest"}
+	clockFree = below("object", "fault", "plan", "health", "drift", "bundle", "transform", "apply", "convert", "render", "tree", "history", "controller", "server", "signin")
+	wiring    = []string{"daemon", "cptest", "gittest", "oidctest"}
 )
 
 var uses = []use{

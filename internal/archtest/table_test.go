@@ -146,6 +146,12 @@ var rules = []rule{
 	{from: "internal/controller/repository", never: join(controllerBans, siblings("app", "cluster"))},
 	{from: "internal/controller/cluster", never: join(controllerBans, siblings("app", "repository"))},
 	{from: "internal/controller/wake", may: []string{"internal/fault", "internal/object"}, never: controllerBans},
+	// signin says who somebody is; what they may do is asked elsewhere, by the name that it gives.
+	{from: "internal/signin", may: []string{"internal/fault", "internal/httpapi"}, never: join(outside, []ban{
+		{path: "internal/cluster", reason: "tokens are asked about through a function that the wiring hands in", through: true},
+		{path: "k8s.io/client-go/...", reason: kubeClients, through: true},
+	})},
+	{from: "ui", may: []string{}, never: []ban{{path: "k8s.io/apimachinery/...", reason: "the console speaks the API alone", through: true}}},
 	{from: "internal/server", never: []ban{
 		{path: "internal/apply", reason: "a server writes intent, it does not act"},
 		{path: "internal/plan", reason: "plans come from the engine"},
@@ -168,12 +174,13 @@ var rules = []rule{
 		{path: "testing", reason: "test support stays out of the product"},
 		{path: "internal/gittest", reason: "test support stays out of the product", through: true},
 		{path: "internal/cptest", reason: "test support stays out of the product", through: true},
+		{path: "internal/oidctest", reason: "test support stays out of the product", through: true},
 	}},
 }
 
 var renderer = []string{"internal/fault", "internal/object", "internal/render"}
 
-var testSupport = []string{"internal/cptest", "internal/gittest", "internal/rendertest", "internal/history/historytest"}
+var testSupport = []string{"internal/cptest", "internal/gittest", "internal/rendertest", "internal/oidctest", "internal/history/historytest"}
 
 // controllerBans: a controller calls the engine, never a single stage.
 var controllerBans = []ban{
