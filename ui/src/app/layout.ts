@@ -263,3 +263,16 @@ function trunk(b: Box, a: Area, m: Metrics, half: number, r: number): string {
   const to = Math.min(b.lastChildY + half - r, a.bottom + m.height)
   return to > from ? `M${x} ${from}V${to}` : ''
 }
+
+/** The line from a box's parent to it, whole: for the ones that stand out. Empty for a root. */
+export function edge(l: Layout, at: number, m: Metrics = metrics): string {
+  const b = l.boxes[at]!
+  if (b.parent < 0) return ''
+  const p = l.boxes[b.parent]!
+  const from = p.x + m.width
+  const y = b.y + m.height / 2
+  const parentY = p.y + m.height / 2
+  if (b.y === p.y) return `M${from} ${y}H${b.x}`
+  const x = from + m.gapX / 2
+  return `M${from} ${parentY}H${x}V${y - 8}Q${x} ${y} ${x + 8} ${y}H${b.x}`
+}

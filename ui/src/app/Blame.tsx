@@ -1,0 +1,1 @@
+export default function Blame({ object }: { object: string }) { return <p>{object}</p> }

@@ -1,0 +1,1 @@
+export default function Events({ object }: { object: string }) { return <p>{object}</p> }

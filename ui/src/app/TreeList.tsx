@@ -1,0 +1,126 @@
+import { useEffect, useMemo, useRef, useState } from 'react'
+import { Ago, Icon, StateWord, T, VirtualList, plain } from '../components'
+import { type Shown, treeKey, type TreeRow } from './forest'
+import type { TreeProps } from './Graph'
+import { KindIcon } from './kinds'
+import css from './treelist.module.css'
+import { factOf, isCalm, nameOf, stateOf, titleOf } from './words'
+
+/** TreeList is the same forest as the graph, as rows: a treegrid. */
+export function TreeList({ shown, label, selected, onOpen, onToggle }: TreeProps) {
+  const rows = useMemo(() => rowsOf(shown), [shown])
+  const [active, setActive] = useState('')
+  const root = useRef<HTMLDivElement>(null)
+  const wanted = useRef(false)
+  const index = (id: string) => rows.findIndex((r) => r.id === id)
+  const at = Math.max(0, active === '' ? index(selected) : index(active))
+
+  useEffect(() => {
+    if (!wanted.current) return
+    const el = root.current?.querySelector<HTMLElement>('[role="row"][tabindex="0"]')
+    if (el) {
+      wanted.current = false
+      el.focus({ preventScroll: true })
+      el.scrollIntoView({ block: 'nearest' })
+    }
+  })
+
+  const onKey = (e: React.KeyboardEvent) => {
+    if (e.ctrlKey || e.metaKey || e.altKey) return
+    const move = treeKey(rows, at, e.key)
+    if (move === undefined) return
+    e.preventDefault()
+    e.stopPropagation()
+    if ('go' in move) {
+      wanted.current = true
+      setActive(move.go)
+    } else if ('toggle' in move) onToggle(move.toggle, !rows[at]!.open)
+    else onOpen(shown[at]!.node)
+  }
+
+  return (
+    // oxlint-disable-next-line jsx-a11y/interactive-supports-focus
+    <div ref={root} className={css.grid} role="treegrid" aria-label={label} aria-rowcount={rows.length + 1} onKeyDown={onKey} data-testid="treelist">
+      <div role="row" aria-rowindex={1} className={`${css.row} ${css.head}`}>
+        <span role="columnheader">Object</span>
+        <span role="columnheader">State</span>
+        <span role="columnheader" className={css.wide}>What</span>
+        <span role="columnheader" className={css.wide}>File</span>
+        <span role="columnheader" className={css.age}>Age</span>
+      </div>
+      <VirtualList
+        role="none" count={rows.length} rowHeight={40} keyOf={(i) => rows[i]!.id} active={active === '' ? undefined : at}
+        render={(i) => <Row s={shown[i]!} row={rows[i]!} index={i} tab={i === at} selected={shown[i]!.id === selected} onOpen={onOpen} onToggle={onToggle} onFocus={setActive} />}
+      />
+    </div>
+  )
+}
+
+interface FlatRow extends TreeRow {
+  readonly position: number
+  readonly setSize: number
+}
+
+function rowsOf(shown: readonly Shown[]): FlatRow[] {
+  const level = new Map<string, number>()
+  const sizes = new Map<string, number>()
+  const key = (s: Shown) => (s.parent !== undefined && level.has(s.parent) ? s.parent : '')
+  const keys = shown.map((s) => {
+    const k = key(s)
+    level.set(s.id, (level.get(k) ?? 0) + 1)
+    sizes.set(k, (sizes.get(k) ?? 0) + 1)
+    return k
+  })
+  const seen = new Map<string, number>()
+  return shown.map((s, i) => {
+    const k = keys[i]!
+    const position = (seen.get(k) ?? 0) + 1
+    seen.set(k, position)
+    return { id: s.id, level: level.get(s.id)!, branch: s.branch, open: s.open, name: s.node.name, position, setSize: sizes.get(k)! }
+  })
+}
+
+interface RowProps {
+  s: Shown
+  row: FlatRow
+  index: number
+  tab: boolean
+  selected: boolean
+  onOpen: TreeProps['onOpen']
+  onToggle: TreeProps['onToggle']
+  onFocus: (id: string) => void
+}
+
+function Row({ s, row, index, tab, selected, onOpen, onToggle, onFocus }: RowProps) {
+  const n = s.node
+  return (
+    // The keys are those of the treegrid around it.
+    // oxlint-disable-next-line jsx-a11y/click-events-have-key-events
+    <div
+      className={css.row} role="row" data-id={n.id} aria-level={row.level} aria-posinset={row.position} aria-setsize={row.setSize} aria-rowindex={index + 2}
+      aria-expanded={s.branch ? s.open : undefined} aria-selected={selected} aria-label={plain(nameOf(n, row.position, row.setSize))} tabIndex={tab ? 0 : -1}
+      data-state={stateOf(n)} data-trouble={isCalm(n) ? undefined : true} onClick={() => onOpen(n)} onFocus={() => onFocus(n.id)}
+    >
+      <span role="gridcell" className={css.object} style={{ paddingLeft: Math.min(row.level - 1, 6) * 22 }}>
+        {/* For the mouse; the keys Left and Right do the same. */}
+        {/* oxlint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/no-static-element-interactions */}
+        <span className={css.twist} aria-hidden="true" onClick={(e) => {
+          if (!s.branch) return
+          e.stopPropagation()
+          onToggle(n.id, !s.open)
+        }}>
+          {s.branch && <Icon name={s.open ? 'down' : 'right'} size={14} />}
+        </span>
+        <span className={css.icon}><KindIcon kind={n.kind} /></span>
+        <span className={css.names}>
+          <span className="cut"><T>{titleOf(n)}</T></span>
+          <span className={css.kind}><T>{n.kind}</T>{n.hook ? ' · hook' : ''}{s.hidden > 0 && !n.folded ? ` · ${s.hidden} inside` : ''}</span>
+        </span>
+      </span>
+      <span role="gridcell"><StateWord state={stateOf(n)} /></span>
+      <span role="gridcell" className={`cut ${css.wide}`} title={plain(n.message)}><T>{isCalm(n) ? factOf(n) : n.message || factOf(n)}</T></span>
+      <span role="gridcell" className={`cut mono muted ${css.wide}`} title={plain(n.file)}><T>{n.file}</T></span>
+      <span role="gridcell" className={`muted ${css.age}`}><Ago at={n.created} /></span>
+    </div>
+  )
+}

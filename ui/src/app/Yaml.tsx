@@ -1,0 +1,1 @@
+export default function Yaml({ object }: { object: string }) { return <p>{object}</p> }
