@@ -132,6 +132,19 @@ var rules = []rule{
 	{from: "internal/httpapi", may: []string{}, pure: true, never: pureBans},
 	{from: "internal/filter", may: []string{"internal/httpapi"}, pure: true, never: pureBans},
 	{from: "internal/index", may: []string{"internal/filter", "internal/httpapi"}, pure: true, never: pureBans},
+	{from: "internal/notify", may: []string{}, pure: true, never: pureBans},
+	{from: "internal/notify/outbox", may: []string{"internal/notify"}, never: join([]ban{
+		{path: "internal/notify/deliver", reason: "the outbox keeps what is said, never what opens a door"},
+		{path: "net/http", reason: "the outbox sends nothing"},
+	}, outside)},
+	{from: "internal/notify/deliver", may: []string{"internal/fault", "internal/notify"}, never: join([]ban{
+		{path: "os", reason: "no proxy and no credential out of the environment"},
+		{path: "k8s.io/client-go/...", reason: kubeClients, through: true},
+	}, outside)},
+	{from: "internal/notify/courier", may: []string{
+		"internal/fault", "internal/filter", "internal/httpapi", "internal/notify", "internal/notify/deliver", "internal/notify/outbox",
+	}, never: join([]ban{{path: "k8s.io/client-go/...", reason: kubeClients, through: true}}, outside)},
+
 	{from: "internal/convert", never: []ban{
 		{path: "os", reason: "convert turns values into values"},
 		{path: "net/http", reason: "convert turns values into values"},
@@ -145,6 +158,7 @@ var rules = []rule{
 	{from: "internal/controller/app", never: join(controllerBans, siblings("repository", "cluster"))},
 	{from: "internal/controller/repository", never: join(controllerBans, siblings("app", "cluster"))},
 	{from: "internal/controller/cluster", never: join(controllerBans, siblings("app", "repository"))},
+	{from: "internal/controller/channel", never: join(controllerBans, siblings("app", "repository", "cluster"))},
 	{from: "internal/controller/wake", may: []string{"internal/fault", "internal/object"}, never: controllerBans},
 	// signin says who somebody is; what they may do is asked elsewhere, by the name that it gives.
 	{from: "internal/signin", may: []string{"internal/fault", "internal/httpapi"}, never: join(outside, []ban{

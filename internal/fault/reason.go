@@ -57,6 +57,10 @@ const (
 	RepositoryUnknown  Reason = "RepositoryUnknown"  // no Repository of that name
 	CredentialsMissing Reason = "CredentialsMissing" // a Secret that is named does not exist or lacks a key
 
+	// Notifications.
+	DeliveryRefused Reason = "DeliveryRefused" // the receiver took the request and said no
+	AddressRefused  Reason = "AddressRefused"  // an address that Channels may not reach
+
 	// States of an App without an error.
 	Synced             Reason = "Synced"
 	Ready              Reason = "Ready" // a Repository or Cluster is as it should be

@@ -1,0 +1,395 @@
+package courier
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"time"
+
+	"plumb.cd/plumb/internal/notify"
+	"plumb.cd/plumb/internal/notify/outbox"
+)
+
+const (
+	// perBatch is how many subjects one transaction takes, so that lanes get their turn.
+	perBatch = 200
+	// defaultGroup gathers where a channel does not say how long.
+	defaultGroup = 30 * time.Second
+)
+
+// decider looks at what changed, one batch after the other. It is one goroutine.
+type decider struct {
+	c    *Courier
+	seen map[notify.Subject]uint64 // what was decided upon: an App that tells its progress costs nothing
+	met  map[string]time.Time      // channels that the outbox knows, and since when
+}
+
+func (d *decider) run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.c.wake:
+		case <-timer.C:
+		}
+		next, err := d.round(ctx)
+		if err != nil && ctx.Err() == nil {
+			d.c.o.Log.Error("notifications are late", "err", broken(err).Message)
+			next = d.c.o.Now().Add(outboxWait)
+		}
+		timer.Stop()
+		if !next.IsZero() {
+			timer.Reset(max(0, next.Sub(d.c.o.Now())))
+		}
+	}
+}
+
+// task is what one round works on.
+type task struct {
+	subjects []notify.Subject
+	anew     bool // whatever was decided before
+	happened []happening
+	lanes    []*lane
+	gone     []string
+	listed   bool
+}
+
+func (d *decider) take() task {
+	c := d.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := task{anew: c.everybody, happened: c.happened, gone: c.gone, listed: c.listed}
+	for s := range c.changed {
+		t.subjects = append(t.subjects, s)
+	}
+	for _, l := range c.lanes {
+		t.lanes = append(t.lanes, l)
+	}
+	slices.SortFunc(t.lanes, func(a, b *lane) int { return compare(a.key, b.key) })
+	clear(c.changed)
+	c.happened, c.gone, c.everybody, c.listed = nil, nil, false, false
+	return t
+}
+
+// giveBack puts what was not done into the next round.
+func (d *decider) giveBack(t task) {
+	c := d.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range t.subjects {
+		c.changed[s] = true
+	}
+	c.happened = append(t.happened, c.happened...)
+	c.gone = append(t.gone, c.gone...)
+	c.everybody, c.listed = c.everybody || t.anew, c.listed || t.listed
+}
+
+// round works on all that came since the last one, and says when standing trouble is to be told again.
+func (d *decider) round(ctx context.Context) (time.Time, error) {
+	t := d.take()
+	if err := d.clean(ctx, &t); err != nil {
+		d.giveBack(t)
+		return time.Time{}, err
+	}
+	views, err := d.views(ctx, t.lanes)
+	if err != nil {
+		d.giveBack(t)
+		return time.Time{}, err
+	}
+	if t.anew {
+		clear(d.seen)
+		t.subjects = d.c.o.Source.Subjects()
+	}
+	slices.SortFunc(t.subjects, func(a, b notify.Subject) int {
+		return compare(string(a.Kind)+"/"+a.Namespace+"/"+a.Name, string(b.Kind)+"/"+b.Namespace+"/"+b.Name)
+	})
+	for len(t.subjects) > 0 && ctx.Err() == nil {
+		n := min(perBatch, len(t.subjects))
+		if err := d.batch(ctx, views, t.subjects[:n]); err != nil {
+			d.giveBack(t)
+			return time.Time{}, err
+		}
+		t.subjects, t.anew = t.subjects[n:], false
+	}
+	if err := d.tellHappened(ctx, views, t.happened); err != nil {
+		d.giveBack(t)
+		return time.Time{}, err
+	}
+	return d.repeat(ctx, views)
+}
+
+func compare(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// clean drops channels that are gone.
+func (d *decider) clean(ctx context.Context, t *task) error {
+	box := d.c.o.Outbox
+	if t.listed {
+		known, err := box.Channels(ctx)
+		if err != nil {
+			return err
+		}
+		for _, key := range known {
+			if !slices.ContainsFunc(t.lanes, func(l *lane) bool { return l.key == key }) {
+				t.gone = append(t.gone, key)
+			}
+		}
+		t.listed = false
+	}
+	for len(t.gone) > 0 {
+		if !slices.ContainsFunc(t.lanes, func(l *lane) bool { return l.key == t.gone[0] }) { // it may be back already
+			if err := box.Forget(ctx, t.gone[0]); err != nil {
+				return err
+			}
+			delete(d.met, t.gone[0])
+		}
+		t.gone = t.gone[1:]
+	}
+	return nil
+}
+
+// view is a channel, as one round sees it.
+type view struct {
+	lane *lane
+	ch   Channel
+	way  Sender
+}
+
+func (v view) group() time.Duration {
+	if v.ch.Group > 0 {
+		return v.ch.Group
+	}
+	return defaultGroup
+}
+
+// views gives the channels that can say something. One that cannot be read says nothing: its rules are not known.
+func (d *decider) views(ctx context.Context, lanes []*lane) ([]view, error) {
+	if d.met == nil {
+		d.met = map[string]time.Time{}
+	}
+	var out []view
+	for _, l := range lanes {
+		ch, way, _ := l.now()
+		if ch.Covers == nil {
+			continue
+		}
+		since, ok := d.met[l.key]
+		if !ok {
+			r, err := d.c.o.Outbox.Meet(ctx, l.key, d.c.o.Now())
+			if err != nil {
+				return nil, err
+			}
+			since = r.Since
+			d.met[l.key] = since
+			l.poke() // what an earlier run left
+		}
+		ch.Rules.Since = since
+		out = append(out, view{l, ch, way})
+	}
+	return out, nil
+}
+
+// batch decides about some subjects, in one transaction.
+func (d *decider) batch(ctx context.Context, views []view, subjects []notify.Subject) error {
+	type seen struct {
+		subject notify.Subject
+		mark    uint64
+	}
+	var sights []Sight
+	var marks []seen
+	for _, s := range subjects {
+		sight, ok := d.c.o.Source.See(s)
+		if !ok {
+			if err := d.c.o.Outbox.ForgetSubject(ctx, s); err != nil {
+				return err
+			}
+			delete(d.seen, s)
+			continue
+		}
+		mark := markOf(sight.Facts)
+		if old, ok := d.seen[s]; ok && old == mark {
+			continue
+		}
+		sights, marks = append(sights, sight), append(marks, seen{s, mark})
+	}
+	if err := d.decide(ctx, views, sights); err != nil {
+		return err
+	}
+	for _, m := range marks {
+		d.seen[m.subject] = m.mark
+	}
+	return nil
+}
+
+func (d *decider) decide(ctx context.Context, views []view, sights []Sight) error {
+	if len(sights) == 0 || len(views) == 0 {
+		return nil
+	}
+	now := d.c.o.Now()
+	batch, err := d.c.o.Outbox.Change(ctx, func(b *outbox.Batch) error {
+		for _, s := range sights {
+			for _, v := range views {
+				if !v.ch.Covers(s) {
+					continue
+				}
+				if err := d.one(b, v, s.Facts, now); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	d.spread(batch, views)
+	return nil
+}
+
+// one decides what a channel says about a subject.
+func (d *decider) one(b *outbox.Batch, v view, f notify.Facts, now time.Time) error {
+	told, err := b.Told(v.lane.key, f.Subject)
+	if err != nil {
+		return err
+	}
+	if v.ch.Rules.Statuses {
+		return d.status(b, v, told, f, now)
+	}
+	next, notices := notify.Decide(v.ch.Rules, told, f, now)
+	if next != told {
+		if err := b.SetTold(v.lane.key, f.Subject, next); err != nil {
+			return err
+		}
+	}
+	if v.ch.Suspend {
+		return nil
+	}
+	for _, n := range notices {
+		if err := b.Gather(v.lane.key, n, now, now.Add(v.group()), d.c.o.NewID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *decider) status(b *outbox.Batch, v view, told notify.Told, f notify.Facts, now time.Time) error {
+	if v.way == nil || v.ch.Suspend || !v.way.Concerns(f) {
+		return nil
+	}
+	next, statuses := notify.DecideStatus(told, f)
+	for _, s := range statuses {
+		if ok, err := b.SetStatus(v.lane.key, s, now, d.c.o.NewID); err != nil || !ok {
+			return err
+		}
+	}
+	if next == told {
+		return nil
+	}
+	return b.SetTold(v.lane.key, f.Subject, next)
+}
+
+// spread wakes the lanes that have something to do.
+func (d *decider) spread(b *outbox.Batch, views []view) {
+	for _, v := range views {
+		if n := b.Dropped[v.lane.key]; n > 0 {
+			d.c.metrics.dropped.WithLabelValues(v.lane.key).Add(float64(n))
+			v.lane.changed()
+		}
+		if _, ok := b.Touched[v.lane.key]; ok {
+			v.lane.poke()
+		}
+	}
+}
+
+// tellHappened gathers events that are no state.
+func (d *decider) tellHappened(ctx context.Context, views []view, list []happening) error {
+	if len(list) == 0 || len(views) == 0 {
+		return nil
+	}
+	now := d.c.o.Now()
+	batch, err := d.c.o.Outbox.Change(ctx, func(b *outbox.Batch) error {
+		for _, h := range list {
+			s, ok := d.c.o.Source.See(h.subject)
+			if !ok {
+				continue
+			}
+			for _, v := range views {
+				if v.ch.Suspend || v.ch.Rules.Statuses || !slices.Contains(v.ch.Rules.Events, h.event) || !v.ch.Covers(s) {
+					continue
+				}
+				f := s.Facts
+				f.Reason, f.Message, f.Next = h.reason, h.message, "plumb drift "+f.Name
+				if err := b.Gather(v.lane.key, notify.Notice{Event: h.event, Facts: f}, now, now.Add(v.group()), d.c.o.NewID); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		d.spread(batch, views)
+	}
+	return err
+}
+
+// repeat tells trouble again that lasts, where a channel wants that, and says when the next of it is due.
+func (d *decider) repeat(ctx context.Context, views []view) (time.Time, error) {
+	var next time.Time
+	for _, v := range views {
+		every := v.ch.Rules.Repeat
+		if every <= 0 || v.ch.Suspend || v.ch.Rules.Statuses {
+			continue
+		}
+		now := d.c.o.Now()
+		due, later, err := d.c.o.Outbox.Standing(ctx, v.lane.key, now.Add(-every))
+		if err != nil {
+			return time.Time{}, err
+		}
+		if err := d.again(ctx, v, due); err != nil {
+			return time.Time{}, err
+		}
+		if !later.IsZero() {
+			next = earlier(next, later.Add(every))
+		} else if len(due) > 0 {
+			next = earlier(next, now.Add(every))
+		}
+	}
+	return next, nil
+}
+
+func (d *decider) again(ctx context.Context, v view, due []notify.Subject) error {
+	for len(due) > 0 {
+		n := min(perBatch, len(due))
+		var sights []Sight
+		for _, s := range due[:n] {
+			if sight, ok := d.c.o.Source.See(s); ok {
+				sights = append(sights, sight)
+			} else if err := d.c.o.Outbox.ForgetSubject(ctx, s); err != nil {
+				return err
+			}
+		}
+		if err := d.decide(ctx, []view{v}, sights); err != nil {
+			return err
+		}
+		due = due[n:]
+	}
+	return nil
+}
+
+// markOf changes when there may be something to say.
+func markOf(f notify.Facts) uint64 {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00%s",
+		f.Condition, f.Trouble, f.State, f.Reason, f.Commit.SHA, f.Commit.Repository, f.Plan, f.Deployment, f.RolledBack)
+	return h.Sum64()
+}
