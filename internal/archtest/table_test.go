@@ -123,6 +123,7 @@ var rules = []rule{
 		{path: "internal/convert", reason: "convert turns custom resources into the engine's inputs", through: true},
 		{path: "internal/controller/...", reason: "the engine is driven, it does not drive", through: true},
 		{path: "internal/server", reason: "the engine does not know who asks", through: true},
+		{path: "go.opentelemetry.io/otel/...", reason: "the engine tells what it did; who sends it is the wiring's choice"},
 		{path: "internal/cli", reason: "the engine does not know who asks", through: true},
 		{path: "k8s.io/client-go/...", reason: kubeClients},
 		{path: "internal/history/sqlite", reason: "which history it is, is the wiring's choice", through: true},
@@ -145,6 +146,10 @@ var rules = []rule{
 		"internal/fault", "internal/filter", "internal/httpapi", "internal/notify", "internal/notify/deliver", "internal/notify/outbox",
 	}, never: join([]ban{{path: "k8s.io/client-go/...", reason: kubeClients, through: true}}, outside)},
 
+	{from: "internal/telemetry", may: []string{"internal/engine"}, never: []ban{
+		{path: "os", reason: "the environment arrives as an argument"},
+		{path: "k8s.io/client-go/...", reason: kubeClients},
+	}},
 	{from: "internal/convert", never: []ban{
 		{path: "os", reason: "convert turns values into values"},
 		{path: "net/http", reason: "convert turns values into values"},
