@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AppRow, Change, Deployment, DORA } from '../src/api/types'
+import { answerApp } from './app'
 import { counts, fleet, letter, match, order, sha } from './fleet'
 
 const rows = fleet(Number(process.env.MOCK_APPS ?? 120)).sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state) || b.since.localeCompare(a.since))
@@ -138,6 +139,7 @@ export function answer(req: IncomingMessage, res: ServerResponse) {
   const url = new URL(req.url ?? '/', 'http://mock')
   const path = url.pathname.replace('/api/v1/', '')
   if (path === 'stream') return stream(req, res)
+  if (answerApp(req, res, path, url.searchParams, rows)) return
   const body = read(path, url.searchParams)
   res.setHeader('Content-Type', 'application/json')
   res.statusCode = body === undefined ? 404 : 200

@@ -12,7 +12,7 @@ export interface VirtualListProps {
   /** Rows differ in height: each is measured. */
   measure?: boolean
   /** role of the list and of its rows. */
-  role?: 'list' | 'none'
+  role?: 'list' | 'rowgroup' | 'none'
   label?: string
   /** Scroll to this row (by a change of the value). */
   active?: number | undefined
@@ -37,13 +37,13 @@ export function VirtualList({ count, rowHeight, render, keyOf, onEnd, measure, r
     if (active !== undefined && active >= 0) v.scrollToIndex(active, { align: 'auto' })
   }, [active, v])
   return (
-    <div ref={ref} role={role === 'list' ? 'list' : undefined} aria-label={label} style={{ height: v.getTotalSize(), position: 'relative' }}>
+    <div ref={ref} role={role === 'none' ? undefined : role} aria-label={label} style={{ height: v.getTotalSize(), position: 'relative' }}>
       {rows.map((r) => (
         <div
           key={r.key}
           data-index={r.index}
           ref={measure ? v.measureElement : undefined}
-          role={role === 'list' ? 'listitem' : undefined}
+          role={role === 'list' ? 'listitem' : 'presentation'}
           aria-setsize={role === 'list' ? count : undefined}
           aria-posinset={role === 'list' ? r.index + 1 : undefined}
           style={{ position: 'absolute', top: 0, left: 0, right: 0, height: measure ? undefined : r.size, transform: `translateY(${r.start - top}px)` }}

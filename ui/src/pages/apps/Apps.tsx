@@ -1,5 +1,164 @@
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import { getRouteApi, useNavigate } from '@tanstack/react-router'
+import { useCallback, useDeferredValue, useMemo, useState } from 'react'
+import { problemOf } from '../../api/client'
+import { appsQuery, facetsQuery } from '../../api/queries'
+import type { AppPage, AppRow, EmptyHint } from '../../api/types'
+import { Button, EmptyState, Icon, Num, Problem, Skeleton, T } from '../../components'
+import { keyOf } from '../../live'
+import { useKeys } from '../../shell/keys'
 import { Page } from '../../shell/Page'
+import { FirstApp } from '../FirstApp'
+import { AppsGrid } from './AppsGrid'
+import { AppsList } from './AppsList'
+import { AppsMatrix } from './AppsMatrix'
+import { FilterBar, withoutTerm } from './FilterBar'
+import { SelectionBar } from './SelectionBar'
+import css from './Apps.module.css'
 
+const route = getRouteApi('/apps')
+const views = [
+  { id: 'list', label: 'List', icon: 'list' },
+  { id: 'matrix', label: 'Matrix', icon: 'matrix' },
+  { id: 'grid', label: 'Grid', icon: 'grid' },
+] as const
+const sorts = [
+  ['state', 'Worst first'],
+  ['name', 'Name'],
+  ['-name', 'Name, backwards'],
+  ['deployed', 'Last deployed'],
+  ['cluster', 'Cluster'],
+] as const
+
+/** Apps is every App: as a list, as a matrix of what runs where, as tiles. The server filters, counts and sorts. */
 export default function Apps() {
-  return <Page title="Apps">…</Page>
+  const search = route.useSearch()
+  const navigate = useNavigate({ from: '/apps' })
+  const view = views.find((v) => v.id === search.view)?.id ?? 'list'
+  const filter = useDeferredValue(search.filter ?? '')
+  const sort = view === 'matrix' ? 'name' : (search.sort ?? '')
+  const apps = useInfiniteQuery(appsQuery({ filter, sort }, view === 'list' ? 100 : 200))
+  const facets = useQuery(facetsQuery(filter))
+  const rows = useMemo(() => unique(apps.data?.pages), [apps.data])
+  const [selected, setSelected] = useState<ReadonlyMap<string, AppRow>>(new Map())
+
+  const setFilter = useCallback((f: string) => void navigate({ search: (s) => ({ ...s, filter: f || undefined }), replace: true, resetScroll: false }), [navigate])
+  const setView = (v: string) => void navigate({ search: (s) => ({ ...s, view: v === 'list' ? undefined : v }), replace: true })
+  const setSort = (v: string) => void navigate({ search: (s) => ({ ...s, sort: v === 'state' ? undefined : v }), replace: true })
+  const { hasNextPage, isFetching, fetchNextPage } = apps
+  const more = useCallback(() => {
+    if (hasNextPage && !isFetching) void fetchNextPage()
+  }, [hasNextPage, isFetching, fetchNextPage])
+  const select = useCallback((row: AppRow, on: boolean) => {
+    setSelected((s) => {
+      const next = new Map(s)
+      if (on) next.set(keyOf(row), row)
+      else next.delete(keyOf(row))
+      return next
+    })
+  }, [])
+  const refetch = () => void Promise.all([apps.refetch(), facets.refetch()])
+  useKeys({ v: { run: () => setView(views[(views.findIndex((x) => x.id === view) + 1) % views.length]!.id), label: 'Next view' }, r: { run: refetch, label: 'Read again' } }, 'Apps')
+
+  const first = apps.data?.pages[0]
+  const total = first?.total ?? rows.length
+  const nothing = first !== undefined && rows.length === 0 && !apps.isPlaceholderData
+  return (
+    <Page
+      title="Apps"
+      lead={first && <Count total={total} of={facets.data?.total} filtered={filter !== ''} />}
+      actions={
+        <>
+          <label className={css.sort}>
+            <span className="sr">Sort by</span>
+            <select value={sort || 'state'} onChange={(e) => setSort(e.target.value)} disabled={view === 'matrix'}>
+              {sorts.map(([v, label]) => (
+                <option key={v} value={v}>
+                  {label}
+                </option>
+              ))}
+            </select>
+          </label>
+          <div className={css.views} role="group" aria-label="View">
+            {views.map((v) => (
+              <button type="button" key={v.id} aria-pressed={v.id === view} onClick={() => setView(v.id)} title={`${v.label} (v)`}>
+                <Icon name={v.icon} />
+                {v.label}
+              </button>
+            ))}
+          </div>
+        </>
+      }
+    >
+      {nothing && filter === '' ? (
+        <FirstApp />
+      ) : (
+        <>
+          <FilterBar filter={search.filter ?? ''} onChange={setFilter} facets={facets.data} />
+          {apps.error && (
+            <Problem what={filter ? 'Reading the Apps that match' : 'Reading the Apps'} problem={problemOf(apps.error)}>
+              <Button small onClick={refetch}>
+                Try again
+              </Button>
+            </Problem>
+          )}
+          {nothing ? (
+            <NoMatch hint={first.hint} filter={filter} onChange={setFilter} />
+          ) : !apps.data ? (
+            !apps.error && <Skeleton rows={12} height={18} label="Reading the Apps" />
+          ) : view === 'matrix' ? (
+            <AppsMatrix rows={rows} facets={facets.data} onEnd={more} complete={!apps.hasNextPage} />
+          ) : view === 'grid' ? (
+            <AppsGrid rows={rows} onEnd={more} />
+          ) : (
+            <AppsList rows={rows} total={total} onEnd={more} selected={selected} onSelect={select} stale={apps.isPlaceholderData} />
+          )}
+          <SelectionBar selected={selected} onClear={() => setSelected(new Map())} />
+        </>
+      )}
+    </Page>
+  )
+}
+
+/** unique is every row once: a row that moved while pages were read may come twice. */
+function unique(pages: AppPage[] | undefined): AppRow[] {
+  if (!pages) return []
+  if (pages.length === 1) return pages[0]!.items
+  const seen = new Set<string>()
+  return pages.flatMap((p) => p.items).filter((r) => !seen.has(keyOf(r)) && seen.add(keyOf(r)))
+}
+
+function Count({ total, of, filtered }: { total: number; of: number | undefined; filtered: boolean }) {
+  return (
+    <span role="status">
+      <Num n={total} /> {total === 1 ? 'App' : 'Apps'}
+      {filtered && of !== undefined ? ' match' : ''}
+    </span>
+  )
+}
+
+function NoMatch({ hint, filter, onChange }: { hint: EmptyHint | undefined; filter: string; onChange: (f: string) => void }) {
+  return (
+    <EmptyState title="No App matches" icon="filter">
+      {hint && hint.without > 0 ? (
+        <>
+          <p>
+            <code>
+              <T>{hint.term}</T>
+            </code>{' '}
+            leaves nothing over: without it, <Num n={hint.without} /> {hint.without === 1 ? 'App matches' : 'Apps match'}.
+          </p>
+          <p>
+            <Button onClick={() => onChange(withoutTerm(filter, hint.term))}>
+              Remove <T>{hint.term}</T>
+            </Button>
+          </p>
+        </>
+      ) : (
+        <p>
+          <Button onClick={() => onChange('')}>Clear the filter</Button>
+        </p>
+      )}
+    </EmptyState>
+  )
 }
