@@ -131,6 +131,7 @@ var rules = []rule{
 		{path: "sigs.k8s.io/kustomize/api/...", reason: "renderers run in workers", through: true},
 	}},
 	{from: "internal/httpapi", may: []string{}, pure: true, never: pureBans},
+	{from: "internal/links", may: []string{"internal/httpapi"}, pure: true, never: pureBans},
 	{from: "internal/filter", may: []string{"internal/httpapi"}, pure: true, never: pureBans},
 	{from: "internal/index", may: []string{"internal/filter", "internal/httpapi"}, pure: true, never: pureBans},
 	{from: "internal/notify", may: []string{}, pure: true, never: pureBans},
