@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -15,34 +14,9 @@ import (
 	"plumb.cd/plumb/internal/bundle"
 	"plumb.cd/plumb/internal/git"
 	"plumb.cd/plumb/internal/gittest"
-	"plumb.cd/plumb/internal/render"
-	"plumb.cd/plumb/internal/render/helm"
-	"plumb.cd/plumb/internal/render/kustomize"
-	"plumb.cd/plumb/internal/render/plain"
 	"plumb.cd/plumb/internal/tree"
+	"plumb.cd/plumb/test/enginelab"
 )
-
-// inProcess renders without workers, one at a time: Kustomize's library keeps state of the whole process.
-type inProcess struct {
-	mu sync.Mutex
-	by map[render.Kind]render.Renderer
-}
-
-func newInProcess() *inProcess {
-	charts := helm.New()
-	return &inProcess{by: map[render.Kind]render.Renderer{render.Plain: plain.New(), render.Kustomize: kustomize.New(charts), render.Helm: charts}}
-}
-
-func (r *inProcess) Render(ctx context.Context, files render.Files, req render.Request) (render.Result, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	kind, err := render.Resolve(files, req)
-	if err != nil {
-		return render.Result{}, err
-	}
-	req.Kind = kind
-	return r.by[kind].Render(ctx, files, req)
-}
 
 // outcome is what a render gave: the digest of a bundle, or an error.
 type outcome string
@@ -52,13 +26,13 @@ type lab struct {
 	repo     *gittest.Repo
 	dir      string // of the store
 	store    *git.Store
-	renderer *inProcess
+	renderer *enginelab.Renderer
 	branches int
 }
 
 func newLab(t *testing.T) *lab {
 	t.Helper()
-	l := &lab{repo: gittest.NewRepo(t), dir: t.TempDir(), renderer: newInProcess()}
+	l := &lab{repo: gittest.NewRepo(t), dir: t.TempDir(), renderer: enginelab.NewRenderer()}
 	l.open(t)
 	t.Cleanup(func() { _ = l.store.Close() })
 	return l
