@@ -45,6 +45,8 @@ type DaemonOptions struct {
 	LocalToken     string // a token that may do everything, for plumb up; empty: none
 	Renderers      int    // worker processes; 0: one a core
 	Self           []string
+	Links, Forges  []string             // as links.New takes them
+	Getenv         func(string) string  // the process's own: OTEL_* is read from it
 	Ready          func(address string) // told when the API listens
 	Log            io.Writer
 	LogLevel       string

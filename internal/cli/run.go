@@ -46,7 +46,7 @@ func (e *env) run() *cobra.Command {
 				o.Kubeconfig = raw
 			}
 			o.LocalToken = e.Getenv("PLUMB_LOCAL_TOKEN")
-			o.Log = e.Err
+			o.Log, o.Getenv = e.Err, e.Getenv
 			o.Ready = func(address string) { fmt.Fprintf(e.Out, "READY api=http://%s\n", address) }
 			return e.Daemon(cmd.Context(), o)
 		},
@@ -59,6 +59,8 @@ func (e *env) run() *cobra.Command {
 	f.StringVar(&o.Namespace, "lease-namespace", "plumb-system", "namespace of the leader's Lease")
 	f.BoolVar(&o.LeaderElection, "leader-elect", true, "let one of several replicas work at a time")
 	f.IntVar(&o.Renderers, "renderers", 0, "worker processes that render (default: one a core)")
+	f.StringArrayVar(&o.Links, "link", nil, "REGEXP=URL: what a commit message names becomes a link, e.g. '\\b([A-Z]+-[0-9]+)\\b=https://jira.example.com/browse/$1' (repeatable)")
+	f.StringArrayVar(&o.Forges, "forge", nil, "HOST=KIND or HOST=URL: where commits of a host's repositories are shown, e.g. git.example.com=gitlab (repeatable)")
 	f.StringVar(&o.LogLevel, "log-level", "info", "debug, info, warn or error")
 	return cmd
 }
