@@ -89,9 +89,12 @@ func (e *Engine) descends(ctx context.Context, s *scene, u *unstructured.Unstruc
 	return false, nil
 }
 
+// Notice is what a controller said about an object.
+type Notice = cluster.Notice
+
 // EventsOf gives what controllers said about the App's objects and what stems from them, or about one of these, the newest
 // first.
-func (e *Engine) EventsOf(ctx context.Context, key Key, id *object.ID) ([]cluster.Notice, error) {
+func (e *Engine) EventsOf(ctx context.Context, key Key, id *object.ID) ([]Notice, error) {
 	const limit = 200
 	s, err := e.scene(key)
 	if err != nil {

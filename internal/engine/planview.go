@@ -82,17 +82,25 @@ func (e *Engine) PlanNow(ctx context.Context, key Key, req PlanRequest) (PlanVie
 	return v, e.tryPlan(ctx, s, pl, &v)
 }
 
+// PlanState is what an approval must fit.
+type PlanState struct {
+	Digest object.Digest
+	// NeedsApproval: the plan waits for somebody who may approve it.
+	NeedsApproval bool
+}
+
 // PlanDigest is the digest of the plan that a sync would carry out now.
-func (e *Engine) PlanDigest(ctx context.Context, key Key, req PlanRequest) (object.Digest, error) {
+func (e *Engine) PlanDigest(ctx context.Context, key Key, req PlanRequest) (PlanState, error) {
 	s, err := e.scene(key)
 	if err != nil {
-		return "", err
+		return PlanState{}, err
 	}
 	pl, err := e.planNow(ctx, s, req)
 	if isPending(err) {
-		return "", pendingFault()
+		return PlanState{}, pendingFault()
 	}
-	return pl.plan.Digest, err
+	waits := len(pl.plan.Guards) > 0 || s.spec.Mode == Approve && pl.plan.Mode != plan.Rollback
+	return PlanState{Digest: pl.plan.Digest, NeedsApproval: waits}, err
 }
 
 // planNow makes the plan as a step that handles such a request would.

@@ -12,19 +12,25 @@ type Diff struct {
 	Compared int          `json:"compared"` // objects
 	Objects  []ObjectDiff `json:"objects"`  // risk first: deletes, immutable fields, RBAC, CRDs; equal ones are left out
 	Next     string       `json:"next,omitempty"`
-	Problems []Problem    `json:"problems,omitempty"` // of single objects; the others are compared all the same
+	Problems []Problem    `json:"problems,omitempty"` // of single objects; the others are compared all the same. Reason DataLoss: what going from left to right loses
+
+	// Quiet counts what differs, by class, in the QuietObjects that are left out because nothing in them wants attention:
+	// no field of class ours or drift. ?quiet=true lists them, last.
+	Quiet        ClassCounts `json:"quiet,omitempty"`
+	QuietObjects int         `json:"quietObjects,omitempty"`
 }
 
 // ObjectDiff is how one object differs.
 type ObjectDiff struct {
 	Object  string      `json:"object"`
-	Action  string      `json:"action"` // added, removed, changed (from left to right)
-	Risk    string      `json:"risk,omitempty"`
+	Action  string      `json:"action"`         // added, removed, changed (from left to right)
+	Risk    string      `json:"risk,omitempty"` // data, delete, immutable, crd, rbac
 	Counts  ClassCounts `json:"counts"`
 	Fields  []FieldDiff `json:"fields"` // those of class ours and drift first; at most 200
 	More    int         `json:"more,omitempty"`
 	Secret  bool        `json:"secret,omitempty"`  // values are not shown, only which keys differ
 	Summary string      `json:"summary,omitempty"` // instead of fields, where the object is too large to show at once; ?object= opens it
+	Keeps   string      `json:"keeps,omitempty"`   // why a live object that the right side does not have would stay all the same
 }
 
 // ClassCounts is how many fields differ, by class.

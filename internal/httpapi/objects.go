@@ -33,6 +33,8 @@ type Graph struct {
 	Nodes []Node    `json:"nodes"` // parents before children, worst first among siblings
 	Total int       `json:"total"`
 	AsOf  time.Time `json:"asOf"`
+
+	Problem *Problem `json:"problem,omitempty"` // why what controllers made is not in it
 }
 
 // Event is a Kubernetes event. GET /api/v1/apps/{namespace}/{name}/events?object= : newest first, at most 200.
