@@ -18,15 +18,17 @@ export function span(seconds: number): string {
   return d < 70 ? `${d}d` : d < 730 ? `${Math.floor(d / 7)}w` : `${Math.floor(d / 365)}y`
 }
 
-/** duration is how long something took: 0.4 s, 12 s, 3 m 20 s, 2 h 5 m. */
+/** duration is how long something took: 0.4 s, 12 s, 3 m 20 s, 41 m, 2 h 5 m. */
 export function duration(seconds: number | undefined): string {
   if (seconds === undefined || !Number.isFinite(seconds)) return '–'
   if (seconds < 10) return `${Math.round(seconds * 10) / 10} s`
-  if (seconds < MINUTE) return `${Math.round(seconds)} s`
-  if (seconds < HOUR) return `${Math.floor(seconds / 60)} m ${Math.round(seconds % 60)} s`
-  if (seconds < DAY) return `${Math.floor(seconds / HOUR)} h ${Math.floor((seconds % HOUR) / 60)} m`
+  if (seconds < MINUTE) return `${Math.floor(seconds)} s`
+  if (seconds < HOUR) return two(Math.floor(seconds / MINUTE), 'm', Math.floor(seconds % MINUTE), 's')
+  if (seconds < DAY) return two(Math.floor(seconds / HOUR), 'h', Math.floor((seconds % HOUR) / MINUTE), 'm')
   return `${Math.round((seconds / DAY) * 10) / 10} d`
 }
+
+const two = (a: number, unit: string, b: number, smaller: string) => (b > 0 && a < 10 ? `${a} ${unit} ${b} ${smaller}` : `${a} ${unit}`)
 
 /** known says whether a time is one: Go's zero time is none. */
 export function known(at: string | undefined): at is string {
