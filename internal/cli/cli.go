@@ -42,6 +42,7 @@ type DaemonOptions struct {
 	DebugListen    string // profiles; loopback only; empty: none
 	LeaderElection bool
 	Installation   string
+	SignIn         SignInOptions
 	LocalToken     string // a token that may do everything, for plumb up; empty: none
 	Renderers      int    // worker processes; 0: one a core
 	Self           []string
@@ -96,7 +97,7 @@ func New(s Streams, d Deps) *cobra.Command {
 		&cobra.Group{ID: "act", Title: "Act:"},
 		&cobra.Group{ID: "local", Title: "Without a daemon:"},
 	)
-	add(root, "start", e.up(), e.run(), e.install(), e.login())
+	add(root, "start", e.up(), e.run(), e.install(), e.login(), e.ui())
 	look := []*cobra.Command{e.status(), e.get(), e.tree(), e.why(), e.history(), e.drift(), e.dora()}
 	act := []*cobra.Command{
 		e.sync(), e.refresh(), e.cancel(), e.wait(), e.hold(), e.suspend(), e.resume(), e.adopt(), e.rollback(),

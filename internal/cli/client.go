@@ -28,6 +28,8 @@ type client struct {
 	token string
 	http  *http.Client
 	close func()
+
+	forwarded bool // through the kubeconfig: the way ends with this process
 }
 
 // session is what plumb login, and plumb up, leave behind.
@@ -124,7 +126,7 @@ func (e *env) forward(ctx context.Context, token string) (*client, error) {
 	if token == "" {
 		token = conn.BearerToken()
 	}
-	return &client{base: "http://" + addr, token: token, http: &http.Client{}, close: stop}, nil
+	return &client{base: "http://" + addr, token: token, http: &http.Client{}, close: stop, forwarded: true}, nil
 }
 
 // do makes one call. Errors of the API are server.Problem.

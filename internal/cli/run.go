@@ -47,11 +47,12 @@ func (e *env) run() *cobra.Command {
 			}
 			o.LocalToken = e.Getenv("PLUMB_LOCAL_TOKEN")
 			o.Log, o.Getenv = e.Err, e.Getenv
-			o.Ready = func(address string) { fmt.Fprintf(e.Out, "READY api=http://%s\n", address) }
+			o.Ready = func(address string) { fmt.Fprintf(e.Out, "READY api=%s%s\n", o.SignIn.scheme(), address) }
 			return e.Daemon(cmd.Context(), o)
 		},
 	}
 	f := cmd.Flags()
+	o.SignIn.flags(f)
 	f.StringVar(&o.Dir, "dir", "", "caches and history (default: the user's state directory)")
 	f.StringVar(&o.Listen, "listen", "127.0.0.1:8080", "address of the API, health, metrics and webhook")
 	f.StringVar(&o.DebugListen, "debug-listen", "", "address of profiles; loopback only")

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -77,13 +79,25 @@ func (e *env) runUp(ctx context.Context, o upOptions) error {
 		return err
 	}
 	defer log.Close()
-	token := rand.Text()
+	token, err := localToken(o.dir)
+	if err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
+	listens := make(chan session, 1)
+	g.Go(func() error {
+		select {
+		case <-ctx.Done():
+		case s := <-listens:
+			e.greet(ctx, o, c, s)
+		}
+		return nil
+	})
 	g.Go(func() error {
 		return e.Daemon(ctx, DaemonOptions{
 			Dir: filepath.Join(o.dir, "daemon"), Kubeconfig: raw, Namespace: "plumb-system", Listen: o.listen, Installation: "plumb",
 			LocalToken: token, Self: e.Self, Log: log, LogLevel: o.level, Version: e.Version,
-			Ready: func(address string) { e.greet(o, c, session{Server: "http://" + address, Token: token}) },
+			Ready: func(address string) { listens <- session{Server: "http://" + address, Token: token} },
 		})
 	})
 	g.Go(func() error {
@@ -101,11 +115,26 @@ func (e *env) runUp(ctx context.Context, o upOptions) error {
 	return err
 }
 
+// localToken is what signs in to this Plumb. It stays from one start to the next, so that browsers and terminals stay signed in.
+func localToken(dir string) (string, error) {
+	path := filepath.Join(dir, "token")
+	raw, err := os.ReadFile(path)
+	if token := strings.TrimSpace(string(raw)); err == nil && token != "" {
+		return token, nil
+	}
+	token := rand.Text()
+	return token, os.WriteFile(path, []byte(token+"\n"), 0o600)
+}
+
 // greet says where everything is, and signs in.
-func (e *env) greet(o upOptions, c *child, s session) {
+func (e *env) greet(ctx context.Context, o upOptions, c *child, s session) {
 	if err := e.saveSession(s); err != nil {
 		e.say("not signed in: %v", err)
 	}
 	fmt.Fprintf(e.Out, "READY api=%s kubeconfig=%s dir=%s\n", s.Server, c.Kubeconfig, o.dir)
-	e.say("\nPlumb is up. In another terminal:\n\n  plumb status\n  KUBECONFIG=%s kubectl get apps.plumb.cd -A\n\nStop it with ^C; its state stays in %s.", c.Kubeconfig, o.dir)
+	link, err := e.clientOf(s).invitation(ctx, time.Hour)
+	if err != nil {
+		link = "plumb ui (" + err.Error() + ")"
+	}
+	e.say("\nPlumb is up. The console, signed in (the address works once, within the hour; later: plumb ui):\n\n  %s\n\nIn another terminal:\n\n  plumb status\n  KUBECONFIG=%s kubectl get apps.plumb.cd -A\n\nStop it with ^C; its state stays in %s.", link, c.Kubeconfig, o.dir)
 }

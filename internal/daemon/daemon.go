@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -147,12 +145,17 @@ func Run(ctx context.Context, o cli.DaemonOptions) error {
 	if err := controller.Add(ctx, manager, home{e}, ledger, wakers, time.Now); err != nil {
 		return undefined(err)
 	}
+	who := newAccess(hub, o.LocalToken, time.Now)
+	browsers, err := security(o, who, direct, log.With("part", "sign-in"))
+	if err != nil {
+		return err
+	}
 	api := server.New(server.Options{
-		Engine: e, Access: newAccess(hub, o.LocalToken, time.Now), Intents: intents{direct}, History: st.history, Registry: registry(e),
+		Engine: e, Access: who, Security: browsers, Intents: intents{direct}, History: st.history, Registry: registry(e),
 		Changes: changes, Ready: func() error { return hub.Alive(ctx) }, Version: o.Version, Now: time.Now, Log: log.With("part", "api"),
 	})
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return serve(ctx, o.Listen, api, o.Ready) })
+	g.Go(func() error { return serve(ctx, o, api) })
 	if o.DebugListen != "" {
 		g.Go(func() error { return serveDebug(ctx, o.DebugListen) })
 	}
@@ -246,48 +249,3 @@ func (hubMetrics) Collect(out chan<- prometheus.Metric) {
 
 // inCluster is the Cluster that always exists: the one that the daemon was started for.
 const inCluster = "in-cluster"
-
-const shutdown = 5 * time.Second
-
-func serve(ctx context.Context, address string, h http.Handler, ready func(string)) error {
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return fmt.Errorf("listening for the API: %w", err)
-	}
-	if ready != nil {
-		ready(l.Addr().String())
-	}
-	return serveOn(ctx, l, h)
-}
-
-func serveDebug(ctx context.Context, address string) error {
-	host, _, err := net.SplitHostPort(address)
-	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
-		return fmt.Errorf("profiles are served on loopback only, not on %q", address)
-	}
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return fmt.Errorf("listening for profiles: %w", err)
-	}
-	return serveOn(ctx, l, server.Debug())
-}
-
-func serveOn(ctx context.Context, l net.Listener, h http.Handler) error {
-	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	srv := &http.Server{
-		Handler: h, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10,
-		BaseContext: func(net.Listener) context.Context { return base },
-	}
-	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(l) }()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-	}
-	cancel() // open streams end
-	stop, done := context.WithTimeout(context.WithoutCancel(ctx), shutdown)
-	defer done()
-	return srv.Shutdown(stop)
-}

@@ -94,7 +94,7 @@ func TestAConfigurationThatCannotWorkIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			config, err := ParseConfig([]byte(c.text), "/etc/plumb")
 			if err == nil {
-				config.Front = front(t, "https://plumb.example.com", "")
+				config.PublicURL = "https://plumb.example.com"
 				_, err = config.complete()
 			}
 			if err == nil || !strings.Contains(err.Error(), c.says) {
@@ -106,10 +106,10 @@ func TestAConfigurationThatCannotWorkIsRefused(t *testing.T) {
 	if err != nil || c.Providers[0].ClientSecretFile != "/etc/plumb/client-secret" || c.Providers[0].CAFile != "/etc/ca.pem" {
 		t.Fatalf("%+v, %v", c, err)
 	}
-	if _, err := c.complete(); err == nil || !strings.Contains(err.Error(), "--public-url") {
+	if _, err := c.complete(); err == nil || !strings.Contains(err.Error(), "publicURL") {
 		t.Errorf("without a public address: %v", err)
 	}
-	c.Front = front(t, "https://plumb.example.com", "")
+	c.PublicURL = "https://plumb.example.com"
 	c, err = c.complete()
 	if p := c.Providers[0]; err != nil || p.ID != "p" || p.UserPrefix != "oidc:" || fmt.Sprint(c.Idle.Duration, c.Longest.Duration) != "30m0s 24h0m0s" {
 		t.Errorf("%+v, %v", c, err)

@@ -16,10 +16,14 @@ import (
 
 // Config says how people sign in, in a file (plumb run --sign-in FILE). Every field may be left out.
 type Config struct {
-	Providers []ProviderConfig `json:"providers,omitempty"`
-	Idle      Duration         `json:"idle,omitzero"`    // a session that nobody uses ends after this long; default 8h
-	Longest   Duration         `json:"longest,omitzero"` // every session ends after this long; default 24h
-	Front     Front            `json:"-"`                // of the command line
+	PublicURL      string           `json:"publicURL,omitempty"`      // Plumb's own address, as people type it; providers need it
+	BasePath       string           `json:"basePath,omitempty"`       // default: that of publicURL
+	TrustedProxies []string         `json:"trustedProxies,omitempty"` // networks whose X-Forwarded-For and X-Forwarded-Proto count
+	Providers      []ProviderConfig `json:"providers,omitempty"`
+	Idle           Duration         `json:"idle,omitzero"`    // a session that nobody uses ends after this long; default 8h
+	Longest        Duration         `json:"longest,omitzero"` // every session ends after this long; default 24h
+
+	front Front
 }
 
 // ProviderConfig is one OpenID Connect provider.
@@ -64,9 +68,9 @@ func ParseConfig(raw []byte, dir string) (Config, error) {
 	return c, nil
 }
 
-// NewFront reads what the command line says of the way in: the public address, the base path (default: that of the
-// address) and the networks of trusted proxies.
-func NewFront(public, base string, proxies []string) (Front, error) {
+// newFront reads what is said of the way in: the public address, the base path (default: that of the address) and the
+// networks of trusted proxies.
+func newFront(public, base string, proxies []string) (Front, error) {
 	f := Front{Base: base}
 	if public != "" {
 		u, err := url.Parse(strings.TrimRight(public, "/"))
@@ -115,8 +119,9 @@ const (
 )
 
 func (c Config) complete() (Config, error) {
-	if c.Front.Base == "" {
-		c.Front.Base = "/"
+	var err error
+	if c.front, err = newFront(c.PublicURL, c.BasePath, c.TrustedProxies); err != nil {
+		return c, err
 	}
 	if c.Idle.Duration == 0 {
 		c.Idle.Duration = defaultIdle
@@ -127,8 +132,8 @@ func (c Config) complete() (Config, error) {
 	if c.Idle.Duration < 0 || c.Longest.Duration < 0 {
 		return c, fmt.Errorf("sign-in: idle and longest are durations above zero")
 	}
-	if len(c.Providers) > 0 && c.Front.Public == nil {
-		return c, fmt.Errorf("sign-in: providers send people back to Plumb's public address: give --public-url")
+	if len(c.Providers) > 0 && c.front.Public == nil {
+		return c, fmt.Errorf("sign-in: providers send people back to Plumb's public address: give publicURL, or --public-url")
 	}
 	c.Providers = slices.Clone(c.Providers)
 	seen := map[string]bool{tokenWay: true}

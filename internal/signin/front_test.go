@@ -11,7 +11,7 @@ import (
 
 func front(t *testing.T, public, base string, proxies ...string) Front {
 	t.Helper()
-	f, err := NewFront(public, base, proxies)
+	f, err := newFront(public, base, proxies)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func TestAddressesThatCannotBeAreRefused(t *testing.T) {
 		"a proxy that is no network": {"", "", "10.0.0.0/99"},
 		"a proxy by name":            {"", "", "proxy"},
 	} {
-		if f, err := NewFront(c[0], c[1], strings.Fields(c[2])); err == nil {
+		if f, err := newFront(c[0], c[1], strings.Fields(c[2])); err == nil {
 			t.Errorf("%s: %+v", name, f)
 		}
 	}

@@ -81,14 +81,14 @@ func open(t *testing.T, change func(c *Config, callback func(id string) string))
 	mux := http.NewServeMux()
 	s.http = httptest.NewServer(mux)
 	t.Cleanup(s.http.Close)
-	front, err := NewFront(s.http.URL, "", nil)
+	front, err := newFront(s.http.URL, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if s.store, err = OpenDir(filepath.Join(t.TempDir(), "sessions")); err != nil {
 		t.Fatal(err)
 	}
-	c := Config{Front: front}
+	c := Config{PublicURL: s.http.URL}
 	if change != nil {
 		change(&c, front.callback)
 	}

@@ -57,6 +57,7 @@ type Service struct {
 	providers []*provider
 	byAddress *limiter // attempts that failed
 	byName    *limiter // sign-ins
+	good      tokens
 	flight    singleflight.Group
 }
 
@@ -75,12 +76,12 @@ func New(o Options) (*Service, error) {
 	}
 	o.Config = c
 	s := &Service{
-		o: o, front: c.Front,
+		o: o, front: c.front,
 		sessions:  &sessions{store: o.Store, now: o.Now, idle: c.Idle.Duration, longest: c.Longest.Duration, log: o.Log, known: map[string]*kept{}},
 		byAddress: newLimiter(attempts, attemptsEvery, o.Now), byName: newLimiter(signIns, signInsEvery, o.Now),
 	}
 	for _, p := range c.Providers {
-		one, err := newProvider(p, c.Front.callback(p.ID), o.Now)
+		one, err := newProvider(p, c.front.callback(p.ID), o.Now)
 		if err != nil {
 			return nil, err
 		}
