@@ -49,24 +49,24 @@ function Loaded({ app, stale }: { app: App; stale: unknown }) {
   const dialog = place.search.dialog
   const close = () => go({ search: { dialog: undefined, to: undefined, how: undefined } }, 'replace')
   return (
-    <>
-      {stale ? <Banner tone="warn">This is what was known before: {problemOf(stale).message}</Banner> : null}
-      <Header
-        app={app} wishes={wishes} onWhy={(object) => go({ object, objectTab: 'why' })} onPlan={() => go({ search: { dialog: 'plan' } })}
-        onRollback={() => go({ search: { dialog: 'rollback' } })} onHold={() => go({ search: { dialog: 'rollback', how: 'hold' } })}
-      />
-      <Tabs app={app} />
-      <div className={css.split} data-drawer={place.object === '' ? undefined : true}>
+    <div className={css.split} data-drawer={place.object === '' ? undefined : true}>
+      <div className={css.left}>
+        {stale ? <Banner tone="warn">This is what was known before: {problemOf(stale).message}</Banner> : null}
+        <Header
+          app={app} wishes={wishes} onWhy={(object) => go({ object, objectTab: 'why' })} onPlan={() => go({ search: { dialog: 'plan' } })}
+          onRollback={() => go({ search: { dialog: 'rollback' } })} onHold={() => go({ search: { dialog: 'rollback', how: 'hold' } })}
+        />
+        <Tabs app={app} />
         <div className={css.main}>
           <Suspense fallback={<Skeleton rows={7} height={36} />}><Tab tab={place.tab} app={app} /></Suspense>
         </div>
-        <Drawer app={app} />
       </div>
+      <Drawer app={app} />
       <Suspense fallback={null}>
         {dialog === 'plan' && <PlanDialog app={app} onClose={close} />}
         {dialog === 'rollback' && <RollbackDialog app={app} onClose={close} />}
       </Suspense>
-    </>
+    </div>
   )
 }
 

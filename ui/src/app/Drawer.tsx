@@ -48,7 +48,8 @@ function Beside({ head, copy, close, children }: { head: ReactNode; copy: ReactN
   const id = useId()
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
-    heading.current?.focus({ preventScroll: true })
+    // A page that was opened by its address keeps its own start.
+    if (document.activeElement !== null && document.activeElement !== document.body) heading.current?.focus({ preventScroll: true })
   }, [])
   return (
     <aside className={css.beside} aria-labelledby={id} data-testid="drawer">

@@ -178,7 +178,7 @@ const NodeBox = memo(function NodeBox({ s, x, y, level, position, setSize, tab, 
       style={{ transform: `translate(${x}px, ${y}px)`, width: m.width, height: m.height }}
       role="treeitem" aria-level={level} aria-posinset={position} aria-setsize={setSize} aria-selected={selected}
       aria-expanded={s.branch ? s.open : undefined} aria-label={plain(nameOf(n, position, setSize))} tabIndex={tab ? 0 : -1}
-      data-id={n.id} data-state={state} data-trouble={calm ? undefined : true} data-fold={n.folded ? true : undefined} data-faint={!n.ours && calm && !n.folded ? true : undefined}
+      data-id={n.id} data-state={state} data-trouble={calm ? undefined : true} data-fold={n.folded ? true : undefined} data-branch={s.branch || undefined} data-faint={!n.ours && calm && !n.folded ? true : undefined}
       title={plain([`${n.kind} ${n.name}`, state, n.message].filter(Boolean).join('\n'))}
       onClick={() => onOpen(n)} onFocus={() => onFocus(n.id)}
     >

@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useCallback, useDeferredValue, useMemo, useRef, useState } from 'react'
 import { problemOf } from '../api/client'
 import { Ago, Button, EmptyState, Icon, Problem, Skeleton } from '../components'
+import { useMedia } from './Drawer'
 import { shape } from './forest'
 import { Graph } from './Graph'
 import { useFill } from './fill'
@@ -27,6 +28,8 @@ export function Objects({ app, lens }: { app: App; lens: 'graph' | 'list' }) {
   const shown = useMemo(() => (nodes === undefined ? [] : shape(nodes, { toggled, find, openAll })), [nodes, toggled, find])
   const area = useRef<HTMLDivElement>(null)
   const height = useFill(area)
+  // A small screen shows the same forest as rows.
+  const narrow = !useMedia('(min-width: 640px)')
 
   const onToggle = useCallback((id: string, open: boolean) => setToggled((old) => new Map(old).set(id, open)), [])
   const onOpen = useCallback((n: Node) => {
@@ -55,8 +58,8 @@ export function Objects({ app, lens }: { app: App; lens: 'graph' | 'list' }) {
           go({ search: { open: undefined } }, 'replace')
         }} />
       {shown.length === 0 && <EmptyState title="Nothing matches" icon="search"><p>No object has all of these words. Try <code>kind:pod</code> or <code>state:degraded</code>.</p></EmptyState>}
-      {shown.length > 0 && lens === 'list' && <TreeList {...trees} />}
-      {shown.length > 0 && lens === 'graph' && <div ref={area} style={{ height }}><Graph {...trees} /></div>}
+      {shown.length > 0 && (lens === 'list' || narrow) && <TreeList {...trees} />}
+      {shown.length > 0 && lens === 'graph' && !narrow && <div ref={area} style={{ height }}><Graph {...trees} /></div>}
     </div>
   )
 }

@@ -5,7 +5,7 @@ import { Ago, CommitRef, CopyButton, Icon, Problem, Skeleton, StateWord, T, exac
 import { type App, objectDiffQuery, whyQuery } from './queries'
 import type { Excerpt, Why as WhyAnswer } from './types'
 import { type ObjectTabID, usePlace } from './url'
-import { type ChainStep, chain, culprit } from './whychain'
+import { type ChainStep, chain, culprits } from './whychain'
 import css from './why.module.css'
 import { formatID } from './words'
 
@@ -19,7 +19,7 @@ export function Why({ app, object }: { app: App; object: string }) {
   if (why.error && why.data === undefined) return <Problem what="Asking why" problem={problemOf(why.error)} />
   if (why.data === undefined) return <Skeleton rows={8} height={34} label="Asking why" />
   const steps = chain({ why: why.data, app, diff: diff.data })
-  const cause = culprit(steps)
+  const causes = culprits(steps)
   return (
     <div className={css.why}>
       {object === 'app' && why.data.object && (
@@ -27,9 +27,18 @@ export function Why({ app, object }: { app: App; object: string }) {
           By <button type="button" className={css.link} onClick={() => go({ object: id })}><T>{id}</T></button> <StateWord state={why.data.object.health.level} />
         </p>
       )}
-      {cause && <p className={css.cause} data-status={cause.status}><Icon name={cause.status === 'bad' ? 'alert' : 'clock'} /><span><strong>{cause.title}: </strong><T>{cause.lines?.[0] && cause.key === 'health' ? cause.lines[0] : cause.text}</T></span></p>}
+      {causes.length > 0 && (
+        <ul className={css.causes} aria-label="The cause">
+          {causes.map((c) => (
+            <li key={c.key} className={css.cause} data-status={c.status}>
+              <Icon name={c.status === 'bad' ? 'alert' : 'clock'} />
+              <span><strong>{c.title}: </strong><T>{c.lines?.[0] && c.key === 'health' ? c.lines[0] : c.text}</T></span>
+            </li>
+          ))}
+        </ul>
+      )}
       <ol className={css.chain}>
-        {steps.map((s) => <Step key={s.key} step={s} first={s === cause} onTab={(tab) => go({ object: id, objectTab: tab })} />)}
+        {steps.map((s) => <Step key={s.key} step={s} first={causes.includes(s)} onTab={(tab) => go({ object: id, objectTab: tab })} />)}
       </ol>
       <Next why={why.data} app={app} />
     </div>

@@ -45,9 +45,15 @@ export function chain(input: ChainInput): ChainStep[] {
   return stepKeys.map((key) => ({ key, title: titles[key], ...makers[key](input) }))
 }
 
-/** The step to look at first: the first bad one, else the first that waits. */
+/** The steps to look at first: the bad ones, else those that wait. */
+export function culprits(steps: readonly ChainStep[]): ChainStep[] {
+  const bad = steps.filter((s) => s.status === 'bad')
+  return bad.length > 0 ? bad : steps.filter((s) => s.status === 'wait')
+}
+
+/** The first of them. */
 export function culprit(steps: readonly ChainStep[]): ChainStep | undefined {
-  return steps.find((s) => s.status === 'bad') ?? steps.find((s) => s.status === 'wait')
+  return culprits(steps)[0]
 }
 
 function commit({ why }: ChainInput): Body {
@@ -58,7 +64,7 @@ function commit({ why }: ChainInput): Body {
     return { status: chartOrCommit ? 'ok' : 'off', text: chartOrCommit ?? 'No revision was read yet.', ...more }
   }
   const c = why.commit
-  return { status: 'ok', text: '', commit: { sha: c.sha, subject: c.subject, author: c.author, when: c.when }, at: c.when, ...more }
+  return { status: 'ok', text: '', commit: { sha: c.sha, subject: c.subject, author: c.author, when: c.when }, ...more }
 }
 
 function file({ why }: ChainInput): Body {
