@@ -19,6 +19,8 @@ import (
 
 	"plumb.cd/plumb/internal/cluster"
 	"plumb.cd/plumb/internal/engine"
+	"plumb.cd/plumb/internal/filter"
+	"plumb.cd/plumb/internal/httpapi"
 	"plumb.cd/plumb/internal/server"
 )
 
@@ -190,31 +192,56 @@ func appPath(k engine.Key, call string) string {
 // find gives the App that a person means: "name" or "namespace/name". A name in several namespaces is asked about.
 func (e *env) find(ctx context.Context, c *client, arg string) (server.AppView, error) {
 	arg = strings.TrimPrefix(strings.TrimPrefix(arg, "app/"), "apps/")
-	q := url.Values{}
-	if ns, name, ok := strings.Cut(arg, "/"); ok {
-		q.Set("namespace", ns)
-		q.Set("name", name)
-	} else {
-		q.Set("name", arg)
-		if e.namespace != "" {
-			q.Set("namespace", e.namespace)
+	missing := exitError{code: exitNotFound, message: "there is no App " + arg + ", or you may not see it", next: "plumb get apps"}
+	namespace, name, ok := strings.Cut(arg, "/")
+	if !ok {
+		namespace, name = e.namespace, arg
+	}
+	if namespace == "" {
+		rows, err := c.rows(ctx, "name:"+filter.Literal(name).String())
+		if err != nil {
+			return server.AppView{}, err
 		}
+		if len(rows.Items) == 0 {
+			return server.AppView{}, missing
+		}
+		if len(rows.Items) > 1 {
+			var names []string
+			for _, a := range rows.Items {
+				names = append(names, a.Namespace+"/"+a.Name)
+			}
+			return server.AppView{}, usageError{fmt.Errorf("%s is the name of several Apps: %s; say which", arg, strings.Join(names, ", "))}
+		}
+		namespace = rows.Items[0].Namespace
 	}
-	var list server.List[server.AppView]
-	if err := c.do(ctx, http.MethodGet, "/api/v1/apps?"+q.Encode(), nil, &list); err != nil {
-		return server.AppView{}, err
+	var a server.AppView
+	err := c.do(ctx, http.MethodGet, appPath(engine.Key{Namespace: namespace, Name: name}, ""), nil, &a)
+	var p server.Problem
+	if errors.As(err, &p) && p.Status == http.StatusNotFound {
+		return a, missing
 	}
-	switch len(list.Items) {
-	case 0:
-		return server.AppView{}, exitError{code: exitNotFound, message: "there is no App " + arg + ", or you may not see it", next: "plumb get apps"}
-	case 1:
-		return list.Items[0], nil
+	return a, err
+}
+
+// rows reads a list of Apps, all pages of it.
+func (c *client) rows(ctx context.Context, text string) (httpapi.List[httpapi.AppRow], error) {
+	out := httpapi.List[httpapi.AppRow]{Items: []httpapi.AppRow{}}
+	q := url.Values{"sort": {"name"}, "limit": {"500"}}
+	if text != "" {
+		q.Set("filter", text)
 	}
-	var names []string
-	for _, a := range list.Items {
-		names = append(names, a.Namespace+"/"+a.Name)
+	for {
+		var page httpapi.AppPage
+		if err := c.do(ctx, http.MethodGet, "/api/v1/apps?"+q.Encode(), nil, &page); err != nil {
+			return out, err
+		}
+		out.Items = append(out.Items, page.Items...)
+		out.Total = len(out.Items)
+		if page.Next == "" {
+			return out, nil
+		}
+		q.Set("cursor", page.Next)
 	}
-	return server.AppView{}, usageError{fmt.Errorf("%s is the name of several Apps: %s; say which", arg, strings.Join(names, ", "))}
 }
 
 // findSoon is find for an App that somebody may have created a moment ago: the daemon is given a while to notice it.

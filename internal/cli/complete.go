@@ -18,7 +18,7 @@ func (e *env) appNames(cmd *cobra.Command, args []string, _ string) ([]string, c
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionBudget)
 	defer cancel()
-	list, err := e.listApps(ctx)
+	list, err := e.listApps(ctx, "")
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
@@ -32,7 +32,7 @@ func (e *env) appNames(cmd *cobra.Command, args []string, _ string) ([]string, c
 		if times[name] > 1 {
 			name = a.Namespace + "/" + a.Name
 		}
-		names = append(names, cobra.CompletionWithDesc(name, string(a.State)))
+		names = append(names, cobra.CompletionWithDesc(name, a.State))
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
 }

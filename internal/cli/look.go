@@ -14,48 +14,60 @@ import (
 	"github.com/spf13/cobra"
 
 	"plumb.cd/plumb/internal/engine"
+	"plumb.cd/plumb/internal/filter"
 	"plumb.cd/plumb/internal/history"
+	"plumb.cd/plumb/internal/httpapi"
 	"plumb.cd/plumb/internal/object"
 	"plumb.cd/plumb/internal/server"
 )
 
 // status answers "is all well": one line an App that is not, and the counts.
 func (e *env) status() *cobra.Command {
-	return e.outputFlag(&cobra.Command{
+	var filters string
+	cmd := &cobra.Command{
 		Use: "status [APP]", Short: "Say whether all is well, and what is not (exit 1)", Args: maxArgs(1, "an App"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				return e.withApp(cmd, args[0], 0, func(_ context.Context, _ *client, a server.AppView) error { return e.appStatus(a) })
 			}
-			list, err := e.listApps(cmd.Context())
+			list, err := e.listApps(cmd.Context(), filters)
 			if err != nil {
 				return err
 			}
 			return e.fleetStatus(list)
 		},
-	})
+	}
+	filterFlag(cmd, &filters)
+	return e.outputFlag(cmd)
 }
 
-func (e *env) listApps(ctx context.Context, states ...string) (server.List[server.AppView], error) {
-	var list server.List[server.AppView]
+func filterFlag(cmd *cobra.Command, to *string) {
+	cmd.Flags().StringVar(to, "filter", "", `only Apps that match, e.g. 'state:failed cluster:prod-* team=payments since:<1h'`)
+}
+
+// listApps reads the Apps that match a filter, in the namespace that was given.
+func (e *env) listApps(ctx context.Context, text string) (httpapi.List[httpapi.AppRow], error) {
+	ctx, cancel := e.withTimeout(ctx, 0)
+	defer cancel()
 	c, err := e.connect(ctx)
 	if err != nil {
-		return list, err
+		return httpapi.List[httpapi.AppRow]{}, err
 	}
 	defer c.close()
-	q := url.Values{"state": states}
 	if e.namespace != "" {
-		q.Set("namespace", e.namespace)
+		text = strings.TrimSpace(text + " namespace:" + filter.Literal(e.namespace).String())
 	}
-	return list, c.do(ctx, http.MethodGet, "/api/v1/apps?"+q.Encode(), nil, &list)
+	list, err := c.rows(ctx, text)
+	return list, cause(ctx, err)
 }
 
-func (e *env) fleetStatus(list server.List[server.AppView]) error {
+func (e *env) fleetStatus(list httpapi.List[httpapi.AppRow]) error {
 	counts := map[engine.State]int{}
-	var bad []server.AppView
+	var bad []httpapi.AppRow
 	for _, a := range list.Items {
-		counts[a.State]++
-		if a.State != engine.StateSynced && a.State != engine.StatePaused {
+		state := engine.State(a.State)
+		counts[state]++
+		if state != engine.StateSynced && state != engine.StatePaused {
 			bad = append(bad, a)
 		}
 	}
@@ -131,6 +143,7 @@ func (e *env) pairs(title string, pairs [][2]string) error {
 
 func (e *env) get() *cobra.Command {
 	var states []string
+	var filters string
 	cmd := &cobra.Command{
 		Use: "get [apps | repos | clusters | APP]", Short: "List Apps, Repositories or Clusters, or show one App", Args: maxArgs(1, "apps, repos, clusters, or an App"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -142,10 +155,13 @@ func (e *env) get() *cobra.Command {
 				return e.getClusters(cmd.Context())
 			default:
 				return e.withApp(cmd, args[0], 0, func(_ context.Context, _ *client, a server.AppView) error {
-					return e.print(a, func() error { return e.appRows([]server.AppView{a}) })
+					return e.print(a, func() error { return e.appRows([]httpapi.AppRow{rowOf(a)}) })
 				})
 			}
-			list, err := e.listApps(cmd.Context(), states...)
+			if len(states) > 0 {
+				filters = strings.TrimSpace("state:" + strings.Join(states, ",") + " " + filters)
+			}
+			list, err := e.listApps(cmd.Context(), filters)
 			if err != nil {
 				return err
 			}
@@ -153,18 +169,30 @@ func (e *env) get() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringSliceVar(&states, "state", nil, "only Apps in these states")
+	filterFlag(cmd, &filters)
 	return e.outputFlag(cmd)
 }
 
-func (e *env) appRows(apps []server.AppView) error {
+// rowOf is one App as a line of a list.
+func rowOf(a server.AppView) httpapi.AppRow {
+	return httpapi.AppRow{
+		Namespace: a.Namespace, Name: a.Name, Cluster: a.Cluster, State: string(a.State), Since: a.Since, Message: a.Message,
+		Commit: a.Commit, Objects: a.Objects,
+	}
+}
+
+func (e *env) appRows(apps []httpapi.AppRow) error {
 	var rows [][]string
 	for _, a := range apps {
+		revision := "-"
+		if a.Commit != nil {
+			revision = shortSHA(a.Commit.SHA)
+		}
 		rows = append(rows, []string{
-			a.Namespace + "/" + a.Name, string(a.State), age(e.Now(), a.Since), shortSHA(cmp.Or(a.Applied, "-")),
-			fmt.Sprintf("%d/%d", a.Counts.Healthy, a.Counts.Total), clip(plain(a.Message), 90),
+			a.Namespace + "/" + a.Name, a.State, age(e.Now(), a.Since), cmp.Or(a.Cluster, "-"), revision, strconv.Itoa(a.Objects), clip(plain(a.Message), 90),
 		})
 	}
-	return e.rows([]string{"APP", "STATE", "SINCE", "REVISION", "HEALTHY", "MESSAGE"}, rows)
+	return e.rows([]string{"APP", "STATE", "SINCE", "CLUSTER", "REVISION", "OBJECTS", "MESSAGE"}, rows)
 }
 
 func (e *env) tree() *cobra.Command {

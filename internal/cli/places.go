@@ -7,12 +7,12 @@ import (
 	"net/url"
 	"strconv"
 
-	"plumb.cd/plumb/internal/server"
+	"plumb.cd/plumb/internal/httpapi"
 )
 
 // fetch reads one list of the API.
-func fetch[T any](ctx context.Context, e *env, path string) (server.List[T], error) {
-	var list server.List[T]
+func fetch[T any](ctx context.Context, e *env, path string, q url.Values) (httpapi.List[T], error) {
+	var list httpapi.List[T]
 	ctx, cancel := e.withTimeout(ctx, 0)
 	defer cancel()
 	c, err := e.connect(ctx)
@@ -20,15 +20,15 @@ func fetch[T any](ctx context.Context, e *env, path string) (server.List[T], err
 		return list, err
 	}
 	defer c.close()
-	q := url.Values{}
-	if e.namespace != "" {
-		q.Set("namespace", e.namespace)
-	}
 	return list, cause(ctx, c.do(ctx, http.MethodGet, path+"?"+q.Encode(), nil, &list))
 }
 
 func (e *env) getRepositories(ctx context.Context) error {
-	list, err := fetch[server.RepositoryView](ctx, e, "/api/v1/repositories")
+	q := url.Values{}
+	if e.namespace != "" {
+		q.Set("namespace", e.namespace)
+	}
+	list, err := fetch[httpapi.Repository](ctx, e, "/api/v1/repositories", q)
 	if err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (e *env) getRepositories(ctx context.Context) error {
 		for _, r := range list.Items {
 			state, message := "Ready", ""
 			if p := r.Problem; p != nil {
-				state, message = string(p.Reason), p.Message
+				state, message = p.Reason, p.Message
 			}
 			rows = append(rows, []string{
 				r.Namespace + "/" + r.Name, state, strconv.Itoa(r.Apps), age(e.Now(), r.Checked), age(e.Now(), r.Changed), r.URL, clip(plain(message), 90),
@@ -48,7 +48,7 @@ func (e *env) getRepositories(ctx context.Context) error {
 }
 
 func (e *env) getClusters(ctx context.Context) error {
-	list, err := fetch[server.ClusterView](ctx, e, "/api/v1/clusters")
+	list, err := fetch[httpapi.Cluster](ctx, e, "/api/v1/clusters", nil)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (e *env) getClusters(ctx context.Context) error {
 				state = "Ready"
 			}
 			if p := t.Problem; p != nil {
-				state, message = string(p.Reason), p.Message
+				state, message = p.Reason, p.Message
 			}
 			rows = append(rows, []string{
 				t.Name, state, age(e.Now(), t.Since), cmp.Or(t.Version, "-"), strconv.Itoa(t.Objects), clip(plain(message), 90),

@@ -141,8 +141,9 @@ func Run(ctx context.Context, o cli.DaemonOptions) error {
 		Changed:           func(k engine.Key) { changes.Changed(k); wakers.App(k) },
 		RepositoryChanged: wakers.Repository, TargetChanged: wakers.Cluster,
 	})
+	rows := engine.NewRows(e, changes.Changed)
 	e.SetTarget(engine.Target{Name: inCluster})
-	if err := controller.Add(ctx, manager, home{e}, ledger, wakers, time.Now); err != nil {
+	if err := controller.Add(ctx, manager, shown{home{e}, rows}, ledger, wakers, time.Now); err != nil {
 		return undefined(err)
 	}
 	who := newAccess(hub, o.LocalToken, time.Now)
@@ -152,7 +153,7 @@ func Run(ctx context.Context, o cli.DaemonOptions) error {
 	}
 	api := server.New(server.Options{
 		Engine: e, Access: who, Security: browsers, Intents: intents{direct}, History: st.history, Registry: registry(e),
-		Changes: changes, Ready: func() error { return hub.Alive(ctx) }, Version: o.Version, Now: time.Now, Log: log.With("part", "api"),
+		Changes: changes, List: server.ListOptions{Facts: rows.RowFacts}, Ready: func() error { return hub.Alive(ctx) }, Version: o.Version, Now: time.Now, Log: log.With("part", "api"),
 	})
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return serve(ctx, o, api) })
@@ -167,6 +168,7 @@ func Run(ctx context.Context, o cli.DaemonOptions) error {
 		}
 		return e.Run(ctx)
 	})
+	g.Go(func() error { return rows.Run(ctx) })
 	g.Go(func() error { return manager.Start(ctx) })
 	log.Info("started", "version", o.Version, "dir", o.Dir)
 	return g.Wait()

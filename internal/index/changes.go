@@ -44,6 +44,31 @@ func (x *Index) Since(seq uint64, s Scope, f filter.Filter, now time.Time) (d De
 	return d, true
 }
 
+// Matching are all Apps that match, by namespace/name.
+func (x *Index) Matching(f filter.Filter, now time.Time) map[string]bool {
+	all, _ := x.view(Scope{All: true})
+	out := map[string]bool{}
+	for _, e := range all {
+		if f.Match(&e.fold, now) {
+			out[e.key] = true
+		}
+	}
+	return out
+}
+
+// ByCluster counts the Apps of every cluster by state.
+func (x *Index) ByCluster(s Scope) map[string]httpapi.StateCounts {
+	all, _ := x.view(s)
+	out := map[string]httpapi.StateCounts{}
+	for _, e := range all {
+		if out[e.app.Row.Cluster] == nil {
+			out[e.app.Row.Cluster] = httpapi.StateCounts{}
+		}
+		out[e.app.Row.Cluster][e.app.Row.State]++
+	}
+	return out
+}
+
 // Changed is a channel that is closed when there is something after a sequence number.
 func (x *Index) Changed(seq uint64) <-chan struct{} {
 	x.mu.RLock()

@@ -3,10 +3,12 @@ package server_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
 	"plumb.cd/plumb/internal/engine"
+	"plumb.cd/plumb/internal/httpapi"
 	"plumb.cd/plumb/internal/server"
 )
 
@@ -91,7 +93,7 @@ func TestApprovingAPlanTakesMoreThanSyncing(t *testing.T) {
 func TestListsHoldOnlyWhatOneMaySee(t *testing.T) {
 	d := newDesk(t)
 	for user, want := range map[string]int{"eve": 0, "bob": 1, "ann": 1, "zoe": 2} {
-		var apps server.List[server.AppView]
+		var apps httpapi.AppPage
 		var found server.List[engine.Key]
 		for path, into := range map[string]any{"/api/v1/apps": &apps, "/api/v1/find?object=ConfigMap/a/b": &found} {
 			status, body := d.call(user, http.MethodGet, path, "")
@@ -107,13 +109,13 @@ func TestListsHoldOnlyWhatOneMaySee(t *testing.T) {
 
 func TestListsAreNarrowed(t *testing.T) {
 	d := newDesk(t)
-	for query, want := range map[string]int{
-		"?namespace=team-a": 1, "?name=bank": 1, "?name=nope": 0, "?state=synced": 2, "?state=Failed": 0, "?state=Failed&state=Synced": 2,
+	for filter, want := range map[string]int{
+		"namespace:team-a": 1, "name:bank": 1, "name:nope": 0, "state:synced": 2, "state:Failed": 0, "state:failed,synced": 2, "": 2,
 	} {
-		var apps server.List[server.AppView]
-		_, body := d.call("zoe", http.MethodGet, "/api/v1/apps"+query, "")
-		if err := json.Unmarshal([]byte(body), &apps); err != nil || len(apps.Items) != want {
-			t.Errorf("%s: %s", query, body)
+		var apps httpapi.AppPage
+		_, body := d.call("zoe", http.MethodGet, "/api/v1/apps?filter="+url.QueryEscape(filter), "")
+		if err := json.Unmarshal([]byte(body), &apps); err != nil || len(apps.Items) != want || apps.Total != want {
+			t.Errorf("%s: %s", filter, body)
 		}
 	}
 }
@@ -128,7 +130,7 @@ func TestAHubThatIsAwayIsNoWrongToken(t *testing.T) {
 func TestRepositoriesAreThoseOfTheNamespacesThatOneMayList(t *testing.T) {
 	d := newDesk(t)
 	for user, want := range map[string]int{"eve": 0, "bob": 1, "zoe": 2} {
-		var list server.List[server.RepositoryView]
+		var list httpapi.List[httpapi.Repository]
 		status, body := d.call(user, http.MethodGet, "/api/v1/repositories", "")
 		if err := json.Unmarshal([]byte(body), &list); err != nil || status != http.StatusOK || list.Items == nil || len(list.Items) != want {
 			t.Errorf("%s: %d %s", user, status, body)

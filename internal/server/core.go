@@ -2,6 +2,7 @@ package server
 
 import (
 	"plumb.cd/plumb/internal/engine"
+	"plumb.cd/plumb/internal/httpapi"
 	"plumb.cd/plumb/internal/object"
 )
 
@@ -12,6 +13,7 @@ type ListEngine interface {
 	Repositories() []engine.RepositorySnapshot
 	Targets() []engine.TargetSnapshot
 	Find(id object.ID) []engine.Key
+	Lookup(text string, see func(engine.Key) bool, limit int) []engine.FoundObject
 }
 
 type namespaceQuery struct {
@@ -20,12 +22,6 @@ type namespaceQuery struct {
 
 type findQuery struct {
 	Object string `query:"object" doc:"ID of an object, e.g. Deployment.apps/shop/web"`
-}
-
-type appsQuery struct {
-	Namespace string   `query:"namespace"`
-	Name      string   `query:"name"`
-	State     []string `query:"state"`
 }
 
 type eventsQuery struct {
@@ -38,20 +34,40 @@ func (s *Server) metaCalls() []operation {
 	return []operation{
 		{method: "GET", path: "/api/v1/version", needs: anyone, doc: "The version of the daemon.", answer: VersionView{}, handle: s.version},
 		{method: "GET", path: "/api/v1/whoami", needs: signedIn, doc: "Who the API takes the reader for.", answer: User{}, handle: s.whoami},
+		{method: "GET", path: "/api/v1/me", needs: signedIn, doc: "The reader, and their sign-in.", answer: httpapi.Me{}, handle: s.me},
+		{
+			method: "GET", path: "/api/v1/me/can", needs: signedIn, query: canQuery{}, answer: httpapi.Can{}, handle: s.can,
+			doc: "What the reader may do. A verb that could not be asked about is in unknown: no and cannot tell are two answers.",
+		},
 		{method: "GET", path: "/api/v1/openapi.json", needs: anyone, doc: "This document.", answer: map[string]any{}, handle: s.openAPI},
 	}
 }
 
 // listCalls are lists over many Apps, and streams of what changes.
 func (s *Server) listCalls() []operation {
+	get := func(path string, o operation) operation {
+		o.method, o.path, o.needs = "GET", "/api/v1/"+path, signedIn
+		return o
+	}
 	return []operation{
-		{method: "GET", path: "/api/v1/apps", needs: signedIn, doc: "Apps.", query: appsQuery{}, answer: List[AppView]{}, handle: s.apps},
-		{method: "GET", path: "/api/v1/repositories", needs: signedIn, doc: "Repositories.", query: namespaceQuery{}, answer: List[RepositoryView]{}, handle: s.repositories},
-		{method: "GET", path: "/api/v1/clusters", needs: signedIn, doc: "Clusters.", answer: List[ClusterView]{}, handle: s.clusters},
-		{method: "GET", path: "/api/v1/find", needs: signedIn, doc: "The Apps that own an object.", query: findQuery{}, answer: List[engine.Key]{}, handle: s.find},
-		{
-			method: "GET", path: "/api/v1/events", needs: signedIn, media: eventStream, query: eventsQuery{}, answer: AppView{}, handle: s.events,
-			doc: "Apps as they change, whole. For the command line; a console reads /api/v1/stream.",
-		},
+		get("apps", operation{doc: "Apps, a page at a time.", query: appsQuery{}, answer: httpapi.AppPage{}, handle: s.apps}),
+		get("apps/facets", operation{doc: "How many Apps match, by value.", query: facetsQuery{}, answer: httpapi.Facets{}, handle: s.facets}),
+		get("apps/wall", operation{doc: "The fleet at a glance.", query: wallQuery{}, answer: httpapi.Wall{}, handle: s.wall}),
+		get("search", operation{doc: "What a palette finds, best first.", query: searchQuery{}, answer: httpapi.List[httpapi.SearchHit]{}, handle: s.search}),
+		get("stream", operation{
+			doc:   "Apps as they change. Events: apps (this schema), reset (read the lists again), signout (a Problem). See docs/api.md.",
+			media: eventStream, query: streamQuery{}, answer: httpapi.AppsDelta{}, handle: s.stream,
+		}),
+		get("repositories", operation{
+			doc: "Repositories.", query: namespaceQuery{}, answer: httpapi.List[httpapi.Repository]{}, handle: s.repositories,
+		}),
+		get("clusters", operation{
+			doc: "Clusters. For those who may list the Apps of all namespaces.", answer: httpapi.List[httpapi.Cluster]{}, handle: s.clusters,
+		}),
+		get("find", operation{doc: "The Apps that own an object.", query: findQuery{}, answer: List[engine.Key]{}, handle: s.find}),
+		get("events", operation{
+			doc:   "Apps as they change, whole. For the command line; a console reads /api/v1/stream.",
+			media: eventStream, query: eventsQuery{}, answer: AppView{}, handle: s.events,
+		}),
 	}
 }

@@ -84,23 +84,9 @@ func (s *Server) fail(w http.ResponseWriter, err error) {
 	if p.Status == http.StatusInternalServerError {
 		s.o.Log.Error("a request failed", "err", err)
 	}
+	w.Header().Del("ETag")
+	w.Header().Set("Cache-Control", "no-store")
 	respond(w, p.Status, p)
-}
-
-func respond(w http.ResponseWriter, status int, v any) {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		http.Error(w, `{"message":"the answer has no JSON form"}`, http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	w.Write(append(raw, '\n'))
-}
-
-func (c *call) reply(v any) error {
-	respond(c.ResponseWriter, http.StatusOK, v)
-	return nil
 }
 
 // body reads a JSON body; unknown fields are refused, so that a typing error is no silent no-op.
@@ -118,12 +104,4 @@ func (c *call) body(into any) error {
 		return Problem{Status: http.StatusBadRequest, Message: "the body is not what this call takes: " + err.Error()}
 	}
 	return nil
-}
-
-// send writes JSON that is made already.
-func (c *call) send(raw []byte) error {
-	c.ResponseWriter.Header().Set("Content-Type", "application/json")
-	c.WriteHeader(http.StatusOK)
-	_, err := c.ResponseWriter.Write(raw)
-	return err
 }

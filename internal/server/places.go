@@ -2,66 +2,38 @@ package server
 
 import (
 	"net/http"
-	"time"
+	"slices"
+	"strings"
 
 	"plumb.cd/plumb/internal/engine"
 	"plumb.cd/plumb/internal/fault"
+	"plumb.cd/plumb/internal/httpapi"
+	"plumb.cd/plumb/internal/index"
 )
 
-// RepositoryView is a Repository in the API. It is a contract.
-type RepositoryView struct {
-	Namespace string            `json:"namespace"`
-	Name      string            `json:"name"`
-	URL       string            `json:"url"`
-	Checked   time.Time         `json:"checked,omitzero"` // the newest look at it
-	Changed   time.Time         `json:"changed,omitzero"` // when a ref last moved
-	Refs      map[string]string `json:"refs,omitempty"`   // ref in use → commit
-	Apps      int               `json:"apps"`
-	Problem   *Problem          `json:"problem,omitempty"`
-}
-
-// ClusterView is a Cluster in the API. It is a contract.
-type ClusterView struct {
-	Name      string    `json:"name"`
-	Connected bool      `json:"connected"`
-	Version   string    `json:"version,omitempty"` // of its API server
-	Since     time.Time `json:"since,omitzero"`    // when it was connected, or lost
-	Kinds     int       `json:"kinds"`             // watched
-	Objects   int       `json:"objects"`           // managed
-	Problem   *Problem  `json:"problem,omitempty"`
-}
-
-// problemView is an error as part of an answer.
-func problemView(err error) *Problem {
+// partOf is an error as part of an answer; nil stays nil. Its cause stays inside.
+func partOf(err error) *httpapi.Problem {
 	if err == nil {
 		return nil
 	}
 	f := fault.Of(err)
-	return &Problem{Reason: f.Reason, Message: f.Message, Where: f.Where, Next: f.Next}
-}
-
-// mayList says, with one question a namespace, where the user may list Apps.
-func (s *Server) mayList(c *call) func(namespace string) (bool, error) {
-	known := map[string]bool{}
-	return func(namespace string) (bool, error) {
-		ok, asked := known[namespace]
-		if asked {
-			return ok, nil
-		}
-		ok, err := s.o.Access.Allowed(c.Context(), c.user(), Right{"list", AppResource, engine.Key{Namespace: namespace}})
-		if err == nil {
-			known[namespace] = ok
-		}
-		return ok, err
+	message := f.Message
+	if f.Reason == fault.Internal && f.Err != nil {
+		message = "something went wrong inside Plumb; the daemon's log says what"
 	}
+	return &httpapi.Problem{Status: statusOf(f), Reason: string(f.Reason), Message: message, Where: f.Where, Next: f.Next}
 }
 
 // repositories lists the Repositories of the namespaces in which the user may list Apps; ?namespace= narrows it.
 func (s *Server) repositories(c *call) error {
-	only, may := c.URL.Query().Get("namespace"), s.mayList(c)
-	out := List[RepositoryView]{Items: []RepositoryView{}}
+	q, err := queryOf[namespaceQuery](c)
+	if err != nil {
+		return err
+	}
+	may := s.mayList(c)
+	out := httpapi.List[httpapi.Repository]{Items: []httpapi.Repository{}}
 	for _, r := range s.o.Engine.Repositories() {
-		if only != "" && only != r.Key.Namespace {
+		if q.Namespace != "" && q.Namespace != r.Key.Namespace {
 			continue
 		}
 		ok, err := may(r.Key.Namespace)
@@ -69,18 +41,27 @@ func (s *Server) repositories(c *call) error {
 			return err
 		}
 		if ok {
-			out.Items = append(out.Items, RepositoryView{
-				Namespace: r.Key.Namespace, Name: r.Key.Name, URL: r.URL, Checked: r.Checked, Changed: r.Changed, Refs: r.Refs,
-				Apps: r.Apps, Problem: problemView(r.Err),
-			})
+			out.Items = append(out.Items, repositoryView(r))
 		}
 	}
+	out.Total = len(out.Items)
 	return c.reply(out)
+}
+
+func repositoryView(r engine.RepositorySnapshot) httpapi.Repository {
+	out := httpapi.Repository{
+		Namespace: r.Key.Namespace, Name: r.Key.Name, URL: r.URL, Checked: utc(r.Checked), Changed: utc(r.Changed), Apps: r.Apps, Problem: partOf(r.Err),
+	}
+	for ref, commit := range r.Refs {
+		out.Refs = append(out.Refs, httpapi.RefState{Ref: ref, Commit: commit})
+	}
+	slices.SortFunc(out.Refs, func(a, b httpapi.RefState) int { return strings.Compare(a.Ref, b.Ref) })
+	return out
 }
 
 // clusters lists the Clusters, for who may list the Apps of all namespaces: a Cluster belongs to none.
 func (s *Server) clusters(c *call) error {
-	ok, err := s.mayList(c)("")
+	ok, err := s.o.Access.Allowed(c.Context(), c.user(), Right{"list", AppResource, engine.Key{}})
 	if err != nil {
 		return err
 	}
@@ -90,11 +71,20 @@ func (s *Server) clusters(c *call) error {
 			Next: `ask for the verb "list" on apps.plumb.cd in all namespaces`,
 		}
 	}
-	out := List[ClusterView]{Items: []ClusterView{}}
+	s.catalog.update()
+	states := s.catalog.ByCluster(index.Scope{All: true})
+	out := httpapi.List[httpapi.Cluster]{Items: []httpapi.Cluster{}}
 	for _, t := range s.o.Engine.Targets() {
-		out.Items = append(out.Items, ClusterView{
-			Name: t.Name, Connected: t.Connected, Version: t.Version, Since: t.Since, Kinds: t.Kinds, Objects: t.Objects, Problem: problemView(t.Err),
-		})
+		view := httpapi.Cluster{
+			Name: t.Name, Connected: t.Connected, Version: t.Version, Since: utc(t.Since), Kinds: t.Kinds, Objects: t.Objects,
+			Problem: partOf(t.Err), States: httpapi.StateCounts{},
+		}
+		for state, n := range states[t.Name] {
+			view.States[state] = n
+			view.Apps += n
+		}
+		out.Items = append(out.Items, view)
 	}
+	out.Total = len(out.Items)
 	return c.reply(out)
 }

@@ -3,13 +3,12 @@ package server
 import (
 	"cmp"
 	"net/http"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"plumb.cd/plumb/internal/engine"
 	"plumb.cd/plumb/internal/history"
+	"plumb.cd/plumb/internal/httpapi"
 	"plumb.cd/plumb/internal/object"
 )
 
@@ -40,6 +39,18 @@ type AppView struct {
 	Refreshed  string             `json:"handledRefresh,omitempty"`
 	Warnings   []string           `json:"warnings,omitempty"`
 	Generation int64              `json:"generation"`
+
+	// What a row of a list says of it too; see httpapi.AppRow.
+	Cluster     string             `json:"cluster,omitempty"`
+	Environment string             `json:"environment,omitempty"`
+	Component   string             `json:"component,omitempty"`
+	Labels      httpapi.Labels     `json:"labels,omitempty"`
+	Commit      *httpapi.CommitRef `json:"commit,omitempty"`
+	Images      []string           `json:"images,omitempty"`
+	DeployedAt  time.Time          `json:"deployedAt,omitzero"`
+	Drifted     int                `json:"drifted,omitempty"`
+	Objects     int                `json:"objects"`
+	Source      string             `json:"source,omitempty"`
 }
 
 // ViewOf is a Snapshot as the API shows it.
@@ -50,6 +61,7 @@ func ViewOf(s engine.Snapshot) AppView {
 		Progress: s.Progress, Attempt: s.Memory.Attempt, RolledBack: s.Memory.RolledBack, Healthy: s.Memory.Healthy,
 		Request: s.Memory.LastRequest, Refreshed: s.Memory.LastRefresh, Warnings: s.Warnings, Generation: s.Generation, Head: s.Head,
 	}
+	v.Drifted, v.Objects = s.Counts.Drifted, s.Counts.Total
 	if s.Desired != nil {
 		v.Bundle = string(s.Desired.Bundle)
 		if len(s.Desired.Revisions) > 0 {
@@ -62,6 +74,19 @@ func ViewOf(s engine.Snapshot) AppView {
 	if s.Plan != nil {
 		v.Plan = string(s.Plan.Digest)
 	}
+	return v
+}
+
+// view is ViewOf with what a row says of the App.
+func (s *Server) view(snap engine.Snapshot) AppView {
+	v := ViewOf(snap)
+	if s.o.List.Facts == nil {
+		return v
+	}
+	facts, _ := s.o.List.Facts(snap.Key)
+	r := indexed(snap, facts).Row
+	v.Cluster, v.Environment, v.Component, v.Labels = r.Cluster, r.Environment, r.Component, r.Labels
+	v.Commit, v.Images, v.DeployedAt, v.Source = r.Commit, r.Images, r.DeployedAt, r.Source
 	return v
 }
 
@@ -90,37 +115,9 @@ func (s *Server) version(c *call) error { return c.reply(VersionView{s.o.Version
 
 func (s *Server) whoami(c *call) error { return c.reply(c.user()) }
 
-// apps lists the Apps that the user may see, by namespace and name; ?namespace=, ?state= (repeatable), ?name= narrow it.
-func (s *Server) apps(c *call) error {
-	q := c.URL.Query()
-	may := s.mayList(c)
-	out := List[AppView]{Items: []AppView{}}
-	for _, snap := range s.o.Engine.Snapshots() {
-		ns := snap.Key.Namespace
-		if want := q.Get("namespace"); want != "" && want != ns {
-			continue
-		}
-		ok, err := may(ns)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			continue
-		}
-		if name := q.Get("name"); name != "" && name != snap.Key.Name {
-			continue
-		}
-		if states := q["state"]; len(states) > 0 && !slices.ContainsFunc(states, func(st string) bool { return strings.EqualFold(st, string(snap.State)) }) {
-			continue
-		}
-		out.Items = append(out.Items, ViewOf(snap))
-	}
-	return c.reply(out)
-}
-
 func (s *Server) app(c *call) error {
 	snap, _ := s.o.Engine.Snapshot(c.key)
-	return c.reply(ViewOf(snap))
+	return c.reply(s.view(snap))
 }
 
 func (s *Server) tree(c *call) error {

@@ -70,6 +70,7 @@ type Options struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 
+	List     ListOptions
 	Detail   DetailOptions
 	DORA     DORAOptions
 	Channels ChannelOptions
@@ -81,13 +82,19 @@ type Server struct {
 	o    Options
 	mux  *http.ServeMux
 	root http.Handler // mux behind what security puts before it
+
+	catalog *catalog
+	streams *streams
 }
 
 const maxBody = 1 << 20
 
 // New makes the public handler: API, health, metrics and webhook.
 func New(o Options) *Server {
-	s := &Server{o: o, mux: http.NewServeMux()}
+	s := &Server{o: o, mux: http.NewServeMux(), catalog: newCatalog(o), streams: newStreams()}
+	if s.o.DORA.Matching == nil {
+		s.o.DORA.Matching = s.matching
+	}
 	s.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("ok\n")) })
 	s.mux.HandleFunc("GET /readyz", s.ready)
 	s.mux.Handle("GET /metrics", promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{}))

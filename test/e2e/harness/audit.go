@@ -136,9 +136,9 @@ func (e *Env) Renders() int {
 // Known gives the state of an App as the running daemon has it; false when it knows none.
 func (e *Env) Known(app string) (state string, ok bool) {
 	e.t.Helper()
-	var list server.List[server.AppView]
-	if err := e.Call(http.MethodGet, "/api/v1/apps?namespace="+e.Namespace+"&name="+app, nil, &list); err != nil || len(list.Items) == 0 {
+	var v server.AppView
+	if err := e.Call(http.MethodGet, "/api/v1/apps/"+e.Namespace+"/"+app, nil, &v); err != nil {
 		return "", false
 	}
-	return string(list.Items[0].State), true
+	return string(v.State), true
 }
