@@ -165,6 +165,7 @@ var rules = []rule{
 	{from: "internal/controller/repository", never: join(controllerBans, siblings("app", "cluster"))},
 	{from: "internal/controller/cluster", never: join(controllerBans, siblings("app", "repository"))},
 	{from: "internal/controller/channel", never: join(controllerBans, siblings("app", "repository", "cluster"))},
+	{from: "internal/controller/events", may: []string{"api/v1alpha1", "internal/engine", "internal/fault", "internal/history"}, never: controllerBans},
 	{from: "internal/controller/wake", may: []string{"internal/fault", "internal/object"}, never: controllerBans},
 	// signin says who somebody is; what they may do is asked elsewhere, by the name that it gives.
 	{from: "internal/signin", may: []string{"internal/fault", "internal/httpapi"}, never: join(outside, []ban{
