@@ -29,7 +29,9 @@ func failing(reason string) func(*notify.Facts) {
 	return func(f *notify.Facts) { f.Trouble, f.State, f.Reason = notify.Failed, "Failed", reason }
 }
 
-func degraded(f *notify.Facts) { f.Trouble, f.State, f.Reason = notify.Degraded, "Degraded", "Unhealthy" }
+func degraded(f *notify.Facts) {
+	f.Trouble, f.State, f.Reason = notify.Degraded, "Degraded", "Unhealthy"
+}
 
 func commit(sha string) func(*notify.Facts) {
 	return func(f *notify.Facts) { f.Commit.SHA = strings.Repeat(sha, 40) }

@@ -7,6 +7,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -38,7 +41,7 @@ type Channel struct {
 	Generation      int64
 	Rules           notify.Rules // Since is filled in
 	Group           time.Duration
-	Covers          func(Sight) bool
+	Covers          func(Sight, time.Time) bool
 	Template        *notify.Template
 	Suspend         bool
 	Way             deliver.Config
@@ -222,6 +225,23 @@ func (c *Courier) Snapshot(ctx context.Context, namespace, name string) (Snapsho
 	var err error
 	s.Record, err = c.o.Outbox.Record(ctx, l.key)
 	return s, true, err
+}
+
+// Snapshots tells where all channels stand, by namespace and name.
+func (c *Courier) Snapshots(ctx context.Context) ([]Snapshot, error) {
+	c.mu.Lock()
+	lanes := slices.SortedFunc(maps.Values(c.lanes), func(a, b *lane) int { return strings.Compare(a.key, b.key) })
+	c.mu.Unlock()
+	out := make([]Snapshot, 0, len(lanes))
+	for _, l := range lanes {
+		s := l.snapshot()
+		var err error
+		if s.Record, err = c.o.Outbox.Record(ctx, l.key); err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, nil
 }
 
 // Run looks at what changes and delivers, until ctx ends. Errors of the outbox are logged and tried again: they stop

@@ -1,10 +1,13 @@
 package courier
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"plumb.cd/plumb/internal/notify"
@@ -68,7 +71,7 @@ func (d *decider) take() task {
 	for _, l := range c.lanes {
 		t.lanes = append(t.lanes, l)
 	}
-	slices.SortFunc(t.lanes, func(a, b *lane) int { return compare(a.key, b.key) })
+	slices.SortFunc(t.lanes, func(a, b *lane) int { return strings.Compare(a.key, b.key) })
 	clear(c.changed)
 	c.happened, c.gone, c.everybody, c.listed = nil, nil, false, false
 	return t
@@ -104,7 +107,7 @@ func (d *decider) round(ctx context.Context) (time.Time, error) {
 		t.subjects = d.c.o.Source.Subjects()
 	}
 	slices.SortFunc(t.subjects, func(a, b notify.Subject) int {
-		return compare(string(a.Kind)+"/"+a.Namespace+"/"+a.Name, string(b.Kind)+"/"+b.Namespace+"/"+b.Name)
+		return cmp.Or(strings.Compare(string(a.Kind), string(b.Kind)), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
 	})
 	for len(t.subjects) > 0 && ctx.Err() == nil {
 		n := min(perBatch, len(t.subjects))
@@ -119,16 +122,6 @@ func (d *decider) round(ctx context.Context) (time.Time, error) {
 		return time.Time{}, err
 	}
 	return d.repeat(ctx, views)
-}
-
-func compare(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // clean drops channels that are gone.
@@ -205,6 +198,9 @@ func (d *decider) batch(ctx context.Context, views []view, subjects []notify.Sub
 		subject notify.Subject
 		mark    uint64
 	}
+	if len(views) == 0 {
+		return nil // the first channel has all looked at
+	}
 	var sights []Sight
 	var marks []seen
 	for _, s := range subjects {
@@ -216,7 +212,7 @@ func (d *decider) batch(ctx context.Context, views []view, subjects []notify.Sub
 			delete(d.seen, s)
 			continue
 		}
-		mark := markOf(sight.Facts)
+		mark := markOf(sight)
 		if old, ok := d.seen[s]; ok && old == mark {
 			continue
 		}
@@ -239,7 +235,7 @@ func (d *decider) decide(ctx context.Context, views []view, sights []Sight) erro
 	batch, err := d.c.o.Outbox.Change(ctx, func(b *outbox.Batch) error {
 		for _, s := range sights {
 			for _, v := range views {
-				if !v.ch.Covers(s) {
+				if !v.ch.Covers(s, now) {
 					continue
 				}
 				if err := d.one(b, v, s.Facts, now); err != nil {
@@ -324,7 +320,7 @@ func (d *decider) tellHappened(ctx context.Context, views []view, list []happeni
 				continue
 			}
 			for _, v := range views {
-				if v.ch.Suspend || v.ch.Rules.Statuses || !slices.Contains(v.ch.Rules.Events, h.event) || !v.ch.Covers(s) {
+				if v.ch.Suspend || v.ch.Rules.Statuses || !slices.Contains(v.ch.Rules.Events, h.event) || !v.ch.Covers(s, now) {
 					continue
 				}
 				f := s.Facts
@@ -386,10 +382,16 @@ func (d *decider) again(ctx context.Context, v view, due []notify.Subject) error
 	return nil
 }
 
-// markOf changes when there may be something to say.
-func markOf(f notify.Facts) uint64 {
-	h := fnv.New64a()
-	fmt.Fprintf(h, "%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00%s",
-		f.Condition, f.Trouble, f.State, f.Reason, f.Commit.SHA, f.Commit.Repository, f.Plan, f.Deployment, f.RolledBack)
+// markOf changes when there may be something to say, or when other channels may be concerned.
+func markOf(s Sight) uint64 {
+	f, h := s.Facts, fnv.New64a()
+	fmt.Fprintf(h, "%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00",
+		f.Condition, f.Trouble, f.State, f.Reason, f.Commit.SHA, f.Commit.Repository, f.Plan, f.Deployment, f.RolledBack, f.Cluster)
+	for _, k := range slices.Sorted(maps.Keys(s.Labels)) {
+		fmt.Fprintf(h, "%s=%s\x00", k, s.Labels[k])
+	}
+	if s.Row != nil {
+		fmt.Fprintf(h, "%s\x00%q", s.Row.Author, s.Row.Images)
+	}
 	return h.Sum64()
 }

@@ -66,8 +66,9 @@ func (m mailer) send(ctx context.Context, msg notify.Message) error {
 	if err != nil {
 		return err
 	}
+	dial := func(dialing context.Context, network, address string) (net.Conn, error) { return m.dial(dialing, ctx, network, address) }
 	options := []mail.Option{
-		mail.WithPort(m.port()), mail.WithTimeout(Timeout), mail.WithDialContextFunc(m.dial), mail.WithTLSConfig(m.tls()), mail.WithHELO("plumb"),
+		mail.WithPort(m.port()), mail.WithTimeout(Timeout), mail.WithDialContextFunc(dial), mail.WithTLSConfig(m.tls()), mail.WithHELO("plumb"),
 		mail.WithTLSPolicy(mail.NoTLS), mail.WithoutNoop(), mail.WithoutRset(),
 	}
 	if m.TLS == StartTLS {
@@ -97,19 +98,19 @@ func (m mailer) tls() *tls.Config {
 	return &tls.Config{ServerName: m.Host, RootCAs: m.pool, MinVersion: tls.VersionTLS12}
 }
 
-// dial connects to a server that may be reached. The connection ends with ctx, whatever the library does with it.
-func (m mailer) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := m.guard.dialer().DialContext(ctx, network, address)
+// dial connects to a server that may be reached. The connection ends with sending, whatever the library does with it.
+func (m mailer) dial(dialing, sending context.Context, network, address string) (net.Conn, error) {
+	conn, err := m.guard.dialer().DialContext(dialing, network, address)
 	if err != nil {
 		return nil, err
 	}
 	bounded := &talk{Conn: conn, left: maxTalk}
-	bounded.stop = context.AfterFunc(ctx, func() { _ = conn.Close() })
+	bounded.stop = context.AfterFunc(sending, func() { _ = conn.Close() })
 	if m.TLS != FullTLS {
 		return bounded, nil
 	}
 	secure := tls.Client(bounded, m.tls())
-	if err := secure.HandshakeContext(ctx); err != nil {
+	if err := secure.HandshakeContext(dialing); err != nil {
 		_ = secure.Close()
 		return nil, err
 	}
