@@ -78,6 +78,7 @@ func TestWhoMayLookMayNotAct(t *testing.T) {
 
 func TestApprovingAPlanTakesMoreThanSyncing(t *testing.T) {
 	d := newDesk(t)
+	d.engine.plan = engine.PlanState{Digest: "sha256:00", NeedsApproval: true}
 	if status, body := d.call("sue", http.MethodPost, "/api/v1/apps/team-a/shop/sync", `{}`); status != http.StatusOK {
 		t.Errorf("syncing: %d %s", status, body)
 	}

@@ -12,7 +12,7 @@ type detailStub struct {
 	compares int
 	compared engine.Compared
 	plan     engine.PlanState
-	say      func(context.Context, engine.LogRequest, engine.LogReader) (int, error)
+	logs     func(context.Context, engine.LogRequest, engine.LogReader) (int, error)
 	failure  error // of all of them
 }
 
@@ -40,10 +40,10 @@ func (s *detailStub) Containers(context.Context, engine.Key, object.ID) ([]engin
 }
 
 func (s *detailStub) Logs(ctx context.Context, _ engine.Key, req engine.LogRequest, to engine.LogReader) (int, error) {
-	if s.say == nil {
+	if s.logs == nil {
 		return 1, nil
 	}
-	return s.say(ctx, req, to)
+	return s.logs(ctx, req, to)
 }
 
 func (s *detailStub) PlanNow(context.Context, engine.Key, engine.PlanRequest) (engine.PlanView, error) {

@@ -127,6 +127,9 @@ func schemaName(t reflect.Type, hint string) string {
 	if t.Name() == "" || pkg == "httpapi" || pkg == "." {
 		return name
 	}
+	if pkg == "plan" {
+		pkg = "planned" // plan.Step is no httpapi.PlanStep
+	}
 	return strings.ToUpper(pkg[:1]) + pkg[1:] + name
 }
 

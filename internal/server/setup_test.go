@@ -34,6 +34,7 @@ type stub struct {
 	pushed    int
 	reverts   []engine.RevertRequest
 	err       error // of Tree, Why, Preview and Revert
+	detailStub
 }
 
 var (

@@ -30,10 +30,8 @@ func (s *Server) sync(c *call) error {
 	if err := c.body(&body); err != nil {
 		return err
 	}
-	if body.Plan != "" {
-		if err := s.allow(c, Right{"approve", AppResource, c.key}); err != nil {
-			return err
-		}
+	if err := s.checkPlan(c, body); err != nil {
+		return err
 	}
 	req := engine.Request{ID: rand.Text(), Actor: c.user().Name, Plan: body.Plan, Only: body.Only, All: body.All, At: s.o.Now()}
 	value, err := convert.RequestAnnotation(req)
