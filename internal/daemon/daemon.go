@@ -136,7 +136,7 @@ func Run(ctx context.Context, o cli.DaemonOptions) error {
 	ledger, changes, wakers := appctrl.NewLedger(direct), server.NewChanges(), &controller.Wakers{}
 	e := engine.New(engine.Options{
 		Installation: o.Installation, Mirrors: st.mirrors, Charts: st.charts, Bundles: st.bundles, Renderer: pool,
-		History: st.history, Owned: st.history, Memory: ledger, HashKey: st.key, Now: time.Now, Log: log.With("part", "engine"),
+		History: st.history, Owned: st.history, Memory: ledger, HashKey: st.key, Build: build(o), Now: time.Now, Log: log.With("part", "engine"),
 		Connect:           connector(config, o),
 		Changed:           func(k engine.Key) { changes.Changed(k); wakers.App(k) },
 		RepositoryChanged: wakers.Repository, TargetChanged: wakers.Cluster,
@@ -172,6 +172,15 @@ func Run(ctx context.Context, o cli.DaemonOptions) error {
 	g.Go(func() error { return manager.Start(ctx) })
 	log.Info("started", "version", o.Version, "dir", o.Dir)
 	return g.Wait()
+}
+
+// build names this program and the libraries in it: what another one rendered is rendered again.
+func build(o cli.DaemonOptions) string {
+	info, err := os.Stat(o.Self[0])
+	if err != nil {
+		return o.Version + " " + rand.Text() // never the same
+	}
+	return fmt.Sprintf("%s %d %d", o.Version, info.Size(), info.ModTime().UnixNano())
 }
 
 // home is the engine as the controllers see it: the daemon's own cluster stays known when no Cluster names it.

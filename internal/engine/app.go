@@ -87,6 +87,8 @@ type rendered struct {
 	took     time.Duration
 	asked    []string // API versions that a chart asked for
 	served   []string // those of them that the cluster has
+	targeted bool     // a chart was told where it goes
+	random   bool     // another render would differ
 	err      error
 }
 

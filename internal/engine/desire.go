@@ -54,7 +54,7 @@ func (e *Engine) desire(ctx context.Context, a *app, spec App, where render.Targ
 		a.mu.Lock()
 		a.rendered.valid = true
 		a.mu.Unlock()
-		next := e.render(ctx, spec, where, inputs)
+		next := e.renderOnce(ctx, a.key, request, spec, where, inputs)
 		if ctx.Err() != nil {
 			a.invalidate()
 			return have, ctx.Err()
@@ -73,6 +73,7 @@ func (e *Engine) desire(ctx context.Context, a *app, spec App, where render.Targ
 		a.rendered = next
 		a.mu.Unlock()
 		if !again {
+			e.rememberRender(a.key, next, inputs)
 			return next, next.err
 		}
 		if inputs, err = e.gather(ctx, a, spec); err != nil {
@@ -217,6 +218,7 @@ func (e *Engine) render(ctx context.Context, spec App, where render.Target, inpu
 			break
 		}
 		out.renderer = string(res.Kind)
+		out.targeted = out.targeted || res.Kind == render.Helm
 		out.asked = append(out.asked, res.AskedAPIs...)
 		out.warnings = append(out.warnings, res.Warnings...)
 		for _, o := range res.Objects {
@@ -224,6 +226,7 @@ func (e *Engine) render(ctx context.Context, spec App, where render.Target, inpu
 			if in.source.Chart != nil {
 				o.Origin.File = path.Join(in.revision.Path, o.Origin.File)
 			}
+			out.random = out.random || len(o.Random) > 0
 			objects = append(objects, transform.Object{Body: o.Body, Origin: o.Origin, Random: o.Random})
 		}
 	}

@@ -43,6 +43,7 @@ type Options struct {
 	Owned                            history.OwnedStore
 	Memory                           MemoryStore
 	HashKey                          []byte // keys the fingerprints
+	Build                            string // names the program and its libraries: another one renders anew
 	Connect                          func(ctx context.Context, t Target) (*cluster.Cluster, error)
 	Changed                          func(Key) // an App's snapshot changed; must not block
 	RepositoryChanged, TargetChanged func(name Key)
@@ -65,6 +66,7 @@ type Engine struct {
 	targets    map[string]*target
 	dependents map[Key]map[Key]bool // App → Apps that depend on it
 	metrics    *Metrics
+	renders    renders
 }
 
 // New makes an Engine; nothing happens before Run.
@@ -75,7 +77,7 @@ func New(o Options) *Engine {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Engine{
+	e := &Engine{
 		o:          o,
 		apps:       map[Key]*app{},
 		repos:      map[repoKey]*repo{},
@@ -84,10 +86,15 @@ func New(o Options) *Engine {
 		dependents: map[Key]map[Key]bool{},
 		metrics:    newMetrics(),
 	}
+	if o.Owned != nil {
+		e.renders.saved = &batch{e: e, bucket: rendersBucket}
+	}
+	return e
 }
 
 // Run works until ctx ends, and returns when everything that it started has stopped.
 func (e *Engine) Run(ctx context.Context) error {
+	e.loadRenders(ctx)
 	e.mu.Lock()
 	e.ctx, e.started = ctx, true
 	for _, r := range e.repos {
@@ -182,6 +189,9 @@ func (e *Engine) ForgetApp(key Key) {
 	}
 	waiting := keysOf(e.dependents[key])
 	e.mu.Unlock()
+	if e.renders.saved != nil && a != nil {
+		e.renders.saved.put(key.String(), nil)
+	}
 	e.kickKeys(waiting)
 }
 

@@ -1,10 +1,8 @@
 package engine
 
 import (
-	"context"
 	"encoding/json"
 	"slices"
-	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -159,9 +157,6 @@ func (t *target) ensureWatch(kind schema.GroupVersionKind) {
 	conn.EnsureWatch(kind, t)
 }
 
-// saveDelay is how long fingerprints are collected before they are written together.
-const saveDelay = 200 * time.Millisecond
-
 // remember puts a fingerprint into the state store, soon.
 func (t *target) remember(o observation, digest object.Digest) {
 	if t.e.o.Owned == nil {
@@ -171,40 +166,11 @@ func (t *target) remember(o observation, digest object.Digest) {
 	if err != nil {
 		return
 	}
-	t.enqueueSave(o.live.UID, raw)
+	t.unsaved.put(o.live.UID, raw)
 }
 
 func (t *target) forgetSaved(uid string) {
 	if t.e.o.Owned != nil && uid != "" {
-		t.enqueueSave(uid, nil)
-	}
-}
-
-func (t *target) enqueueSave(uid string, raw []byte) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	first := len(t.unsaved) == 0
-	if t.unsaved == nil {
-		t.unsaved = map[string][]byte{}
-	}
-	t.unsaved[uid] = raw
-	if first {
-		time.AfterFunc(saveDelay, t.flush)
-	}
-}
-
-// flush writes the collected fingerprints. Losing them costs one dry-run an object, so an error is told and no more.
-func (t *target) flush() {
-	t.mu.Lock()
-	batch := t.unsaved
-	t.unsaved = nil
-	t.mu.Unlock()
-	if len(batch) == 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.e.ctx), 10*time.Second)
-	defer cancel()
-	if err := t.e.o.Owned.SaveOwned(ctx, t.name, batch); err != nil {
-		t.e.o.Log.Warn("fingerprints could not be saved", "cluster", t.name, "err", err)
+		t.unsaved.put(uid, nil)
 	}
 }

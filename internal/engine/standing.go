@@ -14,7 +14,7 @@ import (
 
 // What carries our label is known from the watch. These bound what is asked about the rest.
 const (
-	few        = 3 // objects of one App that are looked for by single reads, while few Apps ask
+	fewReads   = 3 // objects of one App that are looked for by single reads, while few Apps ask
 	crowd      = 4 // Apps that ask about a kind within crowdTime make one look for all of them
 	crowdTime  = 2 * time.Second
 	keepsFor   = 15 * time.Second // how long such a look says what is absent
@@ -162,7 +162,7 @@ func (t *target) confirm(ctx context.Context, p place, ids []object.ID, look *ab
 // find looks for ids by single reads while they are few, by one metadata list otherwise.
 func find(ctx context.Context, p place, ids []object.ID) ([]plan.Live, error) {
 	var out []plan.Live
-	if len(ids) > few {
+	if len(ids) > fewReads {
 		wanted := make(map[object.ID]bool, len(ids))
 		for _, id := range ids {
 			wanted[id] = true

@@ -36,7 +36,7 @@ type target struct {
 	plain   *eyes                             // for objects of Apps that are not known yet
 	refused map[schema.GroupVersionKind]error // kinds that the credentials may not watch
 	follows map[object.ID]*followed
-	unsaved map[string][]byte  // fingerprints on their way to the state store
+	unsaved *batch             // fingerprints on their way to the state store
 	asked   map[place]*asks    // who asked lately whether objects stand there already
 	looks   map[place]*absence // what was found
 }
@@ -48,6 +48,7 @@ func (e *Engine) targetFor(name string) *target {
 			e: e, name: name, users: map[Key]bool{}, watched: map[schema.GroupVersionKind]bool{},
 			sets: map[Key]*objectSet{}, holders: map[object.ID]Key{}, claims: map[object.ID]Key{}, claimed: map[Key]map[object.ID]bool{}, kick: make(chan struct{}, 1),
 		}
+		t.unsaved = &batch{e: e, bucket: name}
 		t.plain = &eyes{prints: t.prints(nil)}
 		e.targets[name] = t
 		if e.started {

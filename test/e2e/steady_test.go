@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -49,15 +50,19 @@ func TestWhatDidNotChangeCostsNothing(t *testing.T) {
 		}
 	})
 
-	t.Log("a warm start writes nothing and asks for no dry-run")
+	t.Log("a warm start renders nothing, writes nothing and asks for no dry-run")
 	mark := p.Audit()
 	p.Stop(t)
+	repo.Commit("main", "what no App reads", gittest.Files{"notes.md": "words\n"})
 	p.Restart(t)
 	settle(p, apps)
 	for _, r := range p.AuditSince(mark) {
-		if r.Writes() {
+		if r.Writes() && !strings.Contains(r.URI, "/repositories/") { // where the branch stands is news
 			t.Errorf("after a warm start: %s", r)
 		}
+	}
+	if n := p.Renders(); n != 0 {
+		t.Errorf("after a warm start: %d renders", n)
 	}
 
 	t.Log("a cold start, without any local file, asks for dry-runs and writes nothing")
