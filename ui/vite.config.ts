@@ -21,7 +21,7 @@ export default defineConfig(({ command }) => ({
     sourcemap: false,
   },
   worker: { format: 'es' as const },
-  test: { environment: 'happy-dom', include: ['src/**/*.test.{ts,tsx}'], setupFiles: ['src/test/setup.ts'], restoreMocks: true },
+  test: { environment: 'happy-dom', include: ['src/**/*.test.{ts,tsx}'], restoreMocks: true },
 }))
 
 // brotli writes a compressed copy beside each text file; the server sends it to those who can read it.

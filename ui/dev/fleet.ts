@@ -42,7 +42,7 @@ export function fleet(n: number): AppRow[] {
     const age = 60 + random() * random() * 900_000
     rows.push({
       namespace: pick(['payments', 'shop', 'platform', 'data']),
-      name: `${component}-${environment}${cs.length > 1 ? '-' + cluster.split('-')[1] : ''}${Math.floor(i / 300) % 2 ? 'b' : ''}`,
+      name: `${component}-${environment}${cs.length > 1 ? '-' + cluster.split('-')[1] : ''}${i % 100 >= 60 ? '-b' : ''}`,
       cluster, environment, component,
       labels: { team: pick(['payments', 'shop', 'platform', 'data']) },
       state: bad?.[0] ?? 'Synced', since: back(age), reason: bad?.[1], message: bad?.[2].replaceAll('{c}', component),

@@ -1,6 +1,7 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet } from '@tanstack/react-router'
 import { appSearch } from './app/search'
 import { Shell } from './shell/Shell'
+import { parseSearch, writeSearch } from './search'
 import { NotFound } from './pages/NotFound'
 import { Crash } from './shell/Crash'
 
@@ -18,18 +19,6 @@ function pick<const K extends string>(...keys: K[]) {
     }
     return out
   }
-}
-
-/** parseSearch reads an address's query: every value a string. */
-export function parseSearch(query: string): Record<string, string> {
-  return Object.fromEntries(new URLSearchParams(query))
-}
-/** writeSearch writes it, and leaves what is readable readable. */
-export function writeSearch(search: Raw): string {
-  const out = new URLSearchParams()
-  for (const [k, v] of Object.entries(search)) if (v !== undefined && v !== null && v !== '') out.set(k, String(v))
-  const s = out.toString().replace(/%3A/g, ':').replace(/%2C/g, ',').replace(/%2F/g, '/').replace(/%40/g, '@')
-  return s ? '?' + s : ''
 }
 
 const root = createRootRoute({ component: () => <Shell><Outlet /></Shell>, notFoundComponent: NotFound, errorComponent: Crash })

@@ -40,7 +40,7 @@ export function AppsMatrix({ rows, facets, onEnd, complete }: { rows: AppRow[]; 
   const template = { gridTemplateColumns: `minmax(150px, 1.2fr) repeat(${columns.length}, minmax(150px, 1fr))` }
   const width = { minWidth: 150 + columns.length * 150 }
   return (
-    <div className={`card ${css.matrix}`} role="table" aria-label="Versions by component and environment" aria-rowcount={complete ? lines.length + 1 : -1}>
+    <div className={`card ${css.matrix}`} data-wide={columns.length > 5 || undefined} role="table" aria-label="Versions by component and environment" aria-rowcount={complete ? lines.length + 1 : -1}>
       <div style={width} role="rowgroup">
         <div className={`${css.mrow} ${css.mhead}`} style={template} role="row">
           <span role="columnheader">Component</span>

@@ -154,5 +154,5 @@ function One({ app, plan, error, outcome }: { app: string; plan: Plan | undefine
 function summary(p: Plan): string {
   if (p.empty) return 'nothing to do'
   const c = p.counts
-  return [c.create && `${c.create} to create`, c.update && `${c.update} to change`, c.delete && `${c.delete} to delete`, c.replace && `${c.replace} to replace`, c.hooks && `${c.hooks} hooks`].filter(Boolean).join(', ')
+  return [c.create && `${c.create} to create`, c.update && `${c.update} to change`, c.delete && `${c.delete} to delete`, c.replace && `${c.replace} to replace`, c.hooks && `${c.hooks} ${c.hooks === 1 ? 'hook' : 'hooks'}`].filter(Boolean).join(', ')
 }

@@ -1,0 +1,17 @@
+// npm run check: types, linter, and the tokens' formats. Prints "N passed, N failed".
+import { spawnSync } from 'node:child_process'
+
+const checks = [
+  ['types', 'tsc', ['-p', '.']],
+  ['linter', 'oxlint', ['-c', 'oxlint.json', 'src', 'dev', 'e2e', 'bench', 'hack', 'vite.config.ts']],
+]
+let failed = 0
+for (const [name, program, args] of checks) {
+  const { status } = spawnSync('node_modules/.bin/' + program, args, { stdio: 'inherit' })
+  if (status !== 0) {
+    failed++
+    console.error(`${name}: failed`)
+  }
+}
+console.log(`${checks.length - failed} passed, ${failed} failed`)
+process.exitCode = failed > 0 ? 1 : 0
