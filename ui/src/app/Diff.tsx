@@ -30,7 +30,12 @@ export default function Diff() {
       <Sides left={first?.left} right={first?.right} />
       {q.error && first === undefined && <Problem what="Comparing" problem={problemOf(q.error)}><Button small onClick={() => void q.refetch()}>Try again</Button></Problem>}
       {first === undefined && !q.error && <Skeleton rows={6} height={44} label="Comparing" />}
-      {problems.map((p, i) => <Problem key={i} what={p.where ? `Comparing ${plain(p.where)}` : 'Comparing one object'} problem={p} />)}
+      {problems.length > 0 && (
+        <details className={css.problems} open={problems.length === 1 && objects.length === 0}>
+          <summary>{counted(problems.length, 'object')} could not be compared</summary>
+          <div className={parts.stack}>{problems.map((p, i) => <Problem key={i} what={p.where ? `Comparing ${plain(p.where)}` : 'Comparing one object'} problem={p} />)}</div>
+        </details>
+      )}
       {first && objects.length === 0 && (
         <EmptyState title="No differences" icon="check" tone="good"><p>Compared {counted(first.compared, 'object')} <Ago at={first.at} suffix=" ago" />.</p></EmptyState>
       )}
