@@ -63,6 +63,7 @@ type Cluster struct {
 	manager string
 	kinds   *kinds
 	limiter *limiter
+	counts  counts
 
 	life     context.Context // ends at Close; the parent of what outlives a call
 	end      context.CancelFunc
@@ -114,7 +115,8 @@ func (c *Cluster) dial(rc *rest.Config, agent string) error {
 	rc.UserAgent = agent
 	rc.WarningHandler = rest.NoWarnings{}
 	rc.Timeout = 0 // per request, by context: a timeout of the client would cut the watches
-	rc.Wrap(c.limiter.wrap)
+	rc.Wrap(c.counts.wrap)
+	rc.Wrap(c.limiter.wrap) // before the counting: what is counted has had its turn
 	c.config = rc
 	var err error
 	if c.http, err = rest.HTTPClientFor(rc); err != nil {

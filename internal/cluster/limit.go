@@ -30,6 +30,7 @@ type limiter struct {
 	waiting  list.List // of chan struct{}
 	usual    time.Duration
 	shrunk   time.Time
+	waited   time.Duration
 }
 
 func newLimiter(least, most int) *limiter {
@@ -46,6 +47,8 @@ func (l *limiter) acquire(ctx context.Context) error {
 	turn := make(chan struct{})
 	place := l.waiting.PushBack(turn)
 	l.mu.Unlock()
+	began := time.Now()
+	defer l.noteWait(began)
 	select {
 	case <-turn:
 		return nil
@@ -61,6 +64,12 @@ func (l *limiter) acquire(ctx context.Context) error {
 		}
 		return ctx.Err()
 	}
+}
+
+func (l *limiter) noteWait(began time.Time) {
+	l.mu.Lock()
+	l.waited += time.Since(began)
+	l.mu.Unlock()
 }
 
 // outcome is what a request told about the API server.

@@ -154,6 +154,7 @@ func (w *Watch) run(ctx context.Context) {
 		default:
 			delay = min(max(2*delay, retryFirst), retryMost)
 		}
+		w.c.counts.noteRound(err)
 		switch {
 		case !w.isMoment(err):
 			asked = time.Time{}

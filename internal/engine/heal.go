@@ -201,6 +201,7 @@ func (e *Engine) recordDrift(ctx context.Context, a *app, id object.ID, rec reco
 	kind, reason := history.Drift, fault.Drifted
 	if len(yielded) > 0 {
 		kind, reason = history.Fight, fault.Fighting
+		e.metrics.fights.Inc()
 	}
 	e.metrics.drift.Inc()
 	e.record(ctx, history.Event{

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"plumb.cd/plumb/internal/fault"
 )
 
 // Metrics are the engine's own measures; Collectors gives them to a registry.
@@ -17,6 +19,11 @@ type Metrics struct {
 	applied prometheus.Histogram
 	healthy prometheus.Histogram
 	looks   *prometheus.HistogramVec
+
+	steps  prometheus.Counter
+	reused *prometheus.CounterVec
+	faults *prometheus.CounterVec
+	fights prometheus.Counter
 
 	told told
 }
@@ -43,13 +50,21 @@ func newMetrics() *Metrics {
 		looks: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "plumb_repository_check_seconds", Help: "Looks at repositories, with what they fetched.", Buckets: prometheus.ExponentialBuckets(0.005, 3, 9),
 		}, []string{"kind", "outcome"}),
+		steps: prometheus.NewCounter(prometheus.CounterOpts{Name: "plumb_steps_total", Help: "Steps that Apps took: one looks at what happened and does what is due."}),
+		reused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "plumb_renders_reused_total", Help: "Renders that were not needed, by where the outcome came from.",
+		}, []string{"source"}),
+		faults: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "plumb_render_failures_total", Help: "Renders that failed, by reason.",
+		}, []string{"reason"}),
+		fights:  prometheus.NewCounter(prometheus.CounterOpts{Name: "plumb_fights_total", Help: "Fields that were left to a manager that keeps taking them."}),
 		dryRuns: prometheus.NewCounter(prometheus.CounterOpts{Name: "plumb_dry_runs_total", Help: "Dry-runs that rebuilt a lost fingerprint."}),
 	}
 }
 
 // Collectors lists the measures for registration.
 func (m *Metrics) Collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.renders, m.attempts, m.drift, m.healed, m.dryRuns, m.applied, m.healthy, m.looks}
+	return []prometheus.Collector{m.renders, m.attempts, m.drift, m.healed, m.dryRuns, m.applied, m.healthy, m.looks, m.steps, m.reused, m.faults, m.fights}
 }
 
 // Metrics gives the engine's measures.
@@ -60,7 +75,19 @@ func (m *Metrics) rendered(renderer string, err error, took time.Duration) {
 		renderer = "unknown"
 	}
 	m.renders.WithLabelValues(renderer, outcomeLabel(err)).Observe(took.Seconds())
+	if err != nil {
+		m.faults.WithLabelValues(string(fault.Of(err).Reason)).Inc()
+	}
 }
+
+// Where the outcome of a render came from that was not needed.
+const (
+	reusedOther = "other-app" // another App with the same inputs
+	reusedSaved = "saved"     // of before a restart
+)
+
+// reuse counts a render that was not needed.
+func (m *Metrics) reuse(source string) { m.reused.WithLabelValues(source).Inc() }
 
 func (m *Metrics) attempt(outcome string, took time.Duration) {
 	m.attempts.WithLabelValues(outcome).Observe(took.Seconds())

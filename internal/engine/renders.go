@@ -76,6 +76,7 @@ func (e *Engine) loadRenders(ctx context.Context) {
 // changed since; what another App with the same inputs has, or is about to have; or its own.
 func (e *Engine) renderOnce(ctx context.Context, key Key, request object.Digest, spec App, where render.Target, inputs []input) rendered {
 	if out, ok := e.before(ctx, key, request, where, inputs); ok {
+		e.metrics.reuse(reusedSaved)
 		return out
 	}
 	id, ok := inputKey(spec, inputs)
@@ -97,6 +98,7 @@ func (e *Engine) renderOnce(ctx context.Context, key Key, request object.Digest,
 	if s.own || !s.fits(where, key.Namespace) || (s.out.err == nil && !e.o.Bundles.Has(s.out.bundle)) {
 		return e.render(ctx, spec, where, inputs)
 	}
+	e.metrics.reuse(reusedOther)
 	return s.out.of(inputs)
 }
 

@@ -62,6 +62,7 @@ func (e *Engine) step(ctx context.Context, a *app) time.Time {
 	if a.target == nil {
 		return time.Time{}
 	}
+	e.metrics.steps.Inc()
 	a.askRepositories()
 	o := e.advance(ctx, a, spec)
 	a.sendable = nil
