@@ -7,6 +7,7 @@ package cli
 import (
 	"context"
 	"io"
+	"net/netip"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -47,6 +48,7 @@ type DaemonOptions struct {
 	Renderers      int    // worker processes; 0: one a core
 	Self           []string
 	Links, Forges  []string             // as links.New takes them
+	NotifyAllow    []netip.Prefix       // networks that Channels may reach although they are not public
 	Getenv         func(string) string  // the process's own: OTEL_* is read from it
 	Ready          func(address string) // told when the API listens
 	Log            io.Writer
@@ -104,7 +106,7 @@ func New(s Streams, d Deps) *cobra.Command {
 	}
 	e.completeNames(append(look, act...)...)
 	add(root, "look", look...)
-	add(root, "act", act...)
+	add(root, "act", append(act, e.channel())...)
 	add(root, "local", e.render(), e.check(), e.diff(), e.plan(), e.apply())
 	root.AddCommand(e.version(), e.renderWorker())
 	nameMisuse(root)

@@ -145,7 +145,8 @@ func (e *env) get() *cobra.Command {
 	var states []string
 	var filters string
 	cmd := &cobra.Command{
-		Use: "get [apps | repos | clusters | APP]", Short: "List Apps, Repositories or Clusters, or show one App", Args: maxArgs(1, "apps, repos, clusters, or an App"),
+		Use: "get [apps | repos | clusters | channels | APP]", Short: "List Apps, Repositories, Clusters or Channels, or show one App",
+		Args: maxArgs(1, "apps, repos, clusters, channels, or an App"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch strings.Join(args, "") {
 			case "", "app", "apps":
@@ -153,6 +154,8 @@ func (e *env) get() *cobra.Command {
 				return e.getRepositories(cmd.Context())
 			case "cluster", "clusters":
 				return e.getClusters(cmd.Context())
+			case "channel", "channels":
+				return e.getChannels(cmd.Context())
 			default:
 				return e.withApp(cmd, args[0], 0, func(_ context.Context, _ *client, a server.AppView) error {
 					return e.print(a, func() error { return e.appRows([]httpapi.AppRow{rowOf(a)}) })

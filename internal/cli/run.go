@@ -28,6 +28,7 @@ func (e *env) stateDir() (string, error) {
 
 func (e *env) run() *cobra.Command {
 	o := DaemonOptions{Self: e.Self, Version: e.Version}
+	var allow []string
 	cmd := &cobra.Command{
 		Use: "run", Short: "Run the daemon: controllers, engine and API", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -44,6 +45,10 @@ func (e *env) run() *cobra.Command {
 					return exitError{code: exitUnreachable, message: err.Error(), next: "give --kubeconfig, or run inside a cluster", err: err}
 				}
 				o.Kubeconfig = raw
+			}
+			var err error
+			if o.NotifyAllow, err = networks(allow); err != nil {
+				return err
 			}
 			o.LocalToken = e.Getenv("PLUMB_LOCAL_TOKEN")
 			o.Log, o.Getenv = e.Err, e.Getenv
@@ -62,6 +67,7 @@ func (e *env) run() *cobra.Command {
 	f.IntVar(&o.Renderers, "renderers", 0, "worker processes that render (default: one a core)")
 	f.StringArrayVar(&o.Links, "link", nil, "REGEXP=URL: what a commit message names becomes a link, e.g. '\\b([A-Z]+-[0-9]+)\\b=https://jira.example.com/browse/$1' (repeatable)")
 	f.StringArrayVar(&o.Forges, "forge", nil, "HOST=KIND or HOST=URL: where commits of a host's repositories are shown, e.g. git.example.com=gitlab (repeatable)")
+	f.StringSliceVar(&allow, "notify-allow", nil, "networks that Channels may reach although they are not public, e.g. 10.0.0.0/8 (repeatable)")
 	f.StringVar(&o.LogLevel, "log-level", "info", "debug, info, warn or error")
 	return cmd
 }

@@ -134,14 +134,20 @@ func Run(ctx context.Context, o cli.DaemonOptions) error {
 		return err
 	}
 	ledger, changes, wakers := appctrl.NewLedger(direct), server.NewChanges(), &controller.Wakers{}
+	n, err := openNotifier(ctx, o, st.mirrors, log.With("part", "notifications"))
+	if err != nil {
+		return err
+	}
+	defer n.close(log)
 	e := engine.New(engine.Options{
 		Installation: o.Installation, Mirrors: st.mirrors, Charts: st.charts, Bundles: st.bundles, Renderer: pool,
-		History: st.history, Owned: st.history, Memory: ledger, HashKey: st.key, Build: build(o), Now: time.Now, Log: log.With("part", "engine"),
+		History: recorder{st.history, n}, Owned: st.history, Memory: ledger, HashKey: st.key, Build: build(o), Now: time.Now, Log: log.With("part", "engine"),
 		Connect:           connector(config, o),
-		Changed:           func(k engine.Key) { changes.Changed(k); wakers.App(k) },
-		RepositoryChanged: wakers.Repository, TargetChanged: wakers.Cluster,
+		Changed:           func(k engine.Key) { changes.Changed(k); wakers.App(k); n.app(k) },
+		RepositoryChanged: func(k engine.Key) { wakers.Repository(k); n.repository(k) },
+		TargetChanged:     func(k engine.Key) { wakers.Cluster(k); n.cluster(k) },
 	})
-	rows := engine.NewRows(e, changes.Changed)
+	rows := engine.NewRows(e, func(k engine.Key) { changes.Changed(k); n.app(k) })
 	e.SetTarget(engine.Target{Name: inCluster})
 	if err := controller.Add(ctx, manager, shown{home{e}, rows}, ledger, wakers, time.Now); err != nil {
 		return undefined(err)
@@ -151,9 +157,14 @@ func Run(ctx context.Context, o cli.DaemonOptions) error {
 	if err != nil {
 		return err
 	}
+	n.see(e, rows, browsers.SignIn.Front().Public)
+	if err := controller.AddChannels(ctx, manager, n, n.waker, o.Namespace, time.Now); err != nil {
+		return undefined(err)
+	}
 	api := server.New(server.Options{
-		Engine: e, Access: who, Security: browsers, Intents: intents{direct}, History: st.history, Registry: registry(e),
-		Changes: changes, List: server.ListOptions{Facts: rows.RowFacts}, Ready: func() error { return hub.Alive(ctx) }, Version: o.Version, Now: time.Now, Log: log.With("part", "api"),
+		Engine: e, Access: who, Security: browsers, Intents: intents{direct}, History: st.history, Registry: registry(e, n),
+		Changes: changes, Channels: server.ChannelOptions{Channels: n}, List: server.ListOptions{Facts: rows.RowFacts}, Ready: func() error { return hub.Alive(ctx) }, Version: o.Version, Now: time.Now, Log: log.With("part", "api"),
+		DORA: server.DORAOptions{History: st.history},
 	})
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return serve(ctx, o, api) })
@@ -167,6 +178,14 @@ func Run(ctx context.Context, o cli.DaemonOptions) error {
 		case <-manager.Elected():
 		}
 		return e.Run(ctx)
+	})
+	g.Go(func() error {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-manager.Elected():
+		}
+		return n.Run(ctx) // only who leads tells people
 	})
 	g.Go(func() error { return rows.Run(ctx) })
 	g.Go(func() error { return manager.Start(ctx) })
@@ -240,9 +259,10 @@ func connector(own *rest.Config, o cli.DaemonOptions) func(context.Context, engi
 	}
 }
 
-func registry(e *engine.Engine) *prometheus.Registry {
+func registry(e *engine.Engine, n *notifier) *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(e.Metrics().Collectors()...)
+	r.MustRegister(n.Collectors()...)
 	r.MustRegister(hubMetrics{})
 	return r
 }

@@ -71,7 +71,8 @@ type Options struct {
 	NewID func() string
 	// Changed is told when Snapshot has something new to say about a channel. It must not block.
 	Changed func(namespace, name string)
-	Console string // address of the console, for links; may be empty
+	// Console gives the address of the console, without a slash at its end; nil or empty: no links.
+	Console func() string
 	Now     func() time.Time
 	Log     *slog.Logger
 }
@@ -203,7 +204,11 @@ func (c *Courier) Test(ctx context.Context, namespace, name string) error {
 }
 
 func (c *Courier) surroundings(ch Channel) notify.Surroundings {
-	return notify.Surroundings{Channel: ch.key(), Console: c.o.Console}
+	s := notify.Surroundings{Channel: ch.key()}
+	if c.o.Console != nil {
+		s.Console = c.o.Console()
+	}
+	return s
 }
 
 // Snapshot is where a channel stands.

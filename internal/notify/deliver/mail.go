@@ -66,7 +66,9 @@ func (m mailer) send(ctx context.Context, msg notify.Message) error {
 	if err != nil {
 		return err
 	}
-	dial := func(dialing context.Context, network, address string) (net.Conn, error) { return m.dial(dialing, ctx, network, address) }
+	dial := func(dialing context.Context, network, address string) (net.Conn, error) {
+		return m.dial(dialing, ctx, network, address)
+	}
 	options := []mail.Option{
 		mail.WithPort(m.port()), mail.WithTimeout(Timeout), mail.WithDialContextFunc(dial), mail.WithTLSConfig(m.tls()), mail.WithHELO("plumb"),
 		mail.WithTLSPolicy(mail.NoTLS), mail.WithoutNoop(), mail.WithoutRset(),
