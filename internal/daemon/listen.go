@@ -54,7 +54,7 @@ func serveOn(ctx context.Context, l net.Listener, h http.Handler) error {
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	srv := &http.Server{
-		Handler: prompt(h), ReadHeaderTimeout: headerWithin, IdleTimeout: idleWithin, MaxHeaderBytes: largestHead,
+		Handler: prompt(h, bodyWithin), ReadHeaderTimeout: headerWithin, IdleTimeout: idleWithin, MaxHeaderBytes: largestHead,
 		BaseContext: func(net.Listener) context.Context { return base },
 	}
 	failed := make(chan error, 1)
@@ -71,11 +71,11 @@ func serveOn(ctx context.Context, l net.Listener, h http.Handler) error {
 }
 
 // prompt gives up on bodies that trickle in. The server's own ReadTimeout would end streams too, which read nothing.
-func prompt(h http.Handler) http.Handler {
+func prompt(h http.Handler, within time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body != nil && r.Body != http.NoBody {
 			c := http.NewResponseController(w)
-			if err := c.SetReadDeadline(time.Now().Add(bodyWithin)); err == nil {
+			if err := c.SetReadDeadline(time.Now().Add(within)); err == nil {
 				r.Body = &promptBody{ReadCloser: r.Body, c: c}
 			}
 		}
