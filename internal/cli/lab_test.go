@@ -67,11 +67,12 @@ func newLab(t *testing.T) *lab {
 //	commit DIR MESSAGE                commit the directory as the Git repository that it is; $HEAD is the commit
 //	until CODE plumb ARGS...          like exits, but repeat it until it exits with that code
 //	token ACCOUNT [VERB...]           $TOKEN is that of a service account that may do this to Apps in $NS
+//	visit STATUS TEXT                 open the address that was printed last, with no cookie; the answer has that status and text
 //	freeport                          $PORT is a port on which nobody listens
 //	scrub                             the last standard output becomes one without what differs from run to run; cmp it
 func (l *lab) commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"hub": l.hub, "commit": l.commit, "until": l.until, "token": l.token,
+		"hub": l.hub, "commit": l.commit, "until": l.until, "token": l.token, "visit": l.visit,
 		"exits": exits, "cluster": l.cluster, "restricted": l.restricted, "create": l.create, "live": l.live, "freeport": freePort, "scrub": scrub,
 	}
 }
