@@ -9,12 +9,15 @@ import (
 
 	"plumb.cd/plumb/internal/engine"
 	"plumb.cd/plumb/internal/index"
+	"plumb.cd/plumb/internal/links"
 )
 
 // ListOptions are what lists, search and streams need.
 type ListOptions struct {
 	// Facts tells what rows show of an App besides its Snapshot; nil: nothing. Changes must be told when they change.
 	Facts func(engine.Key) (engine.RowFacts, bool)
+	// Links finds what commit messages name, and where commits are shown; nil: what needs no configuration.
+	Links *links.Matcher
 }
 
 // catalog keeps the index up to date with the engine: what changed is filed when somebody looks, so that it costs nothing
@@ -23,6 +26,7 @@ type catalog struct {
 	*index.Index
 	engine ListEngine
 	facts  func(engine.Key) (engine.RowFacts, bool)
+	links  *links.Matcher
 	news   *stream
 
 	mu     sync.Mutex
@@ -30,7 +34,7 @@ type catalog struct {
 }
 
 func newCatalog(o Options) *catalog {
-	return &catalog{Index: index.New(rand.Text()[:10]), engine: o.Engine, facts: o.List.Facts, news: o.Changes.open()}
+	return &catalog{Index: index.New(rand.Text()[:10]), engine: o.Engine, facts: o.List.Facts, links: o.List.Links, news: o.Changes.open()}
 }
 
 // update files what changed since the last time.
@@ -58,7 +62,9 @@ func (c *catalog) set(snap engine.Snapshot) {
 	if c.facts != nil {
 		facts, _ = c.facts(snap.Key)
 	}
-	c.Set(indexed(snap, facts))
+	app := indexed(snap, facts)
+	linked(c.links, app.Row.Commit, facts.URL)
+	c.Set(app)
 }
 
 // reviews is how many questions about rights are asked at a time.

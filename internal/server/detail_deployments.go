@@ -35,7 +35,7 @@ func (d *details) deployments(c *call) error {
 	url := d.repositoryURL(c.key)
 	out := httpapi.List[httpapi.Deployment]{Items: make([]httpapi.Deployment, 0, len(list))}
 	for _, v := range list {
-		out.Items = append(out.Items, attemptOf(c.key, v, url))
+		out.Items = append(out.Items, d.attemptOf(c.key, v, url))
 	}
 	if next > 0 {
 		out.Next = strconv.FormatInt(next, 10)
@@ -43,7 +43,7 @@ func (d *details) deployments(c *call) error {
 	return c.reply(out)
 }
 
-func attemptOf(key engine.Key, v engine.DeploymentView, url string) httpapi.Deployment {
+func (d *details) attemptOf(key engine.Key, v engine.DeploymentView, url string) httpapi.Deployment {
 	out := httpapi.Deployment{
 		ID: v.ID, App: key.String(), Started: utc(v.Started), Ended: utc(v.Ended), Outcome: v.Outcome, Mode: string(v.Mode), Reason: v.Reason, Message: v.Message,
 		Actor: v.Actor, Trigger: string(v.Trigger), Bundle: string(v.Bundle), Commit: commitRef(v.Of, url), Commits: commitRefs(v.Commits, url),
@@ -56,6 +56,7 @@ func attemptOf(key engine.Key, v engine.DeploymentView, url string) httpapi.Depl
 	if !v.Ended.IsZero() && !v.Started.IsZero() {
 		out.Duration = v.Ended.Sub(v.Started).Seconds()
 	}
+	linkedDeployment(d.o.List.Links, &out, url)
 	return out
 }
 
@@ -108,8 +109,12 @@ func (d *details) compareDeployments(c *call) error {
 		return answered(err)
 	}
 	url := d.repositoryURL(c.key)
+	refs := commitRefs(commits, url)
+	for i := range refs {
+		linked(d.o.List.Links, &refs[i], url)
+	}
 	return c.reply(httpapi.Comparison{
-		Left: attemptOf(c.key, left, url), Right: attemptOf(c.key, right, url),
-		Commits: commitRefs(commits, url), Images: imageChanges(images), Diff: diffView(compared, 0, diffPage),
+		Left: d.attemptOf(c.key, left, url), Right: d.attemptOf(c.key, right, url),
+		Commits: refs, Images: imageChanges(images), Diff: diffView(compared, 0, diffPage),
 	})
 }

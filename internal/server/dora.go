@@ -17,7 +17,7 @@ import (
 // DORAOptions are what the measures need. History nil: nothing is recorded, and the measures are empty.
 type DORAOptions struct {
 	History history.Measured
-	// Matching gives the Apps, by namespace/name, that a filter lets through. Nil: filters are refused.
+	// Matching gives the Apps, by namespace/name, that a filter lets through. Nil: the server's own index of Apps.
 	Matching func(f filter.Filter) map[string]bool
 }
 
@@ -241,9 +241,6 @@ func (s *Server) chosen(c *call, q doraQuery) (func(app string) (bool, error), e
 	f, err := filter.Parse(q.Filter)
 	if err != nil {
 		return nil, badParameter("filter", err.Error())
-	}
-	if s.o.DORA.Matching == nil {
-		return nil, badParameter("filter", "this daemon has no index of Apps to filter by")
 	}
 	match := s.o.DORA.Matching(f)
 	return func(app string) (bool, error) {

@@ -1,24 +1,64 @@
 package server
 
 import (
+	"context"
+	"slices"
+	"sync"
 	"time"
 
 	"plumb.cd/plumb/internal/dora"
 	"plumb.cd/plumb/internal/httpapi"
 )
 
+// dayKept is how long the newest day is kept: it is on everybody's first page.
+const dayKept = 10 * time.Second
+
+// lastDay is what happened to all Apps in the last 24 hours.
+type lastDay struct {
+	mu sync.Mutex
+	at time.Time
+	m  measured
+}
+
+// of gives the day up to now, or to a moment ago.
+func (d *lastDay) of(ctx context.Context, s *Server, now time.Time) (measured, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if age := now.Sub(d.at); age >= 0 && age < dayKept {
+		return d.m, nil
+	}
+	everything := func(string) (bool, error) { return true, nil }
+	m, err := s.measure(ctx, dora.Period{From: now.Add(-24 * time.Hour), To: now}, "", everything)
+	if err != nil {
+		return measured{}, err
+	}
+	d.at, d.m = now, m
+	return m, nil
+}
+
 // daySummary is what happened in the last 24 hours to the Apps that the reader may list.
 func (s *Server) daySummary(c *call) (httpapi.DaySummary, error) {
-	now := s.o.Now().UTC()
+	m, err := s.day.of(c.Context(), s, s.o.Now().UTC())
+	if err != nil {
+		return httpapi.DaySummary{}, err
+	}
 	in, err := s.chosen(c, doraQuery{})
 	if err != nil {
 		return httpapi.DaySummary{}, err
 	}
-	m, err := s.measure(c.Context(), dora.Period{From: now.Add(-24 * time.Hour), To: now}, "", in)
+	hidden := func(app string) bool {
+		ok, asked := in(app)
+		if asked != nil {
+			err = asked
+		}
+		return !ok
+	}
+	deployments := slices.DeleteFunc(slices.Clone(m.deployments), func(d dora.Deployment) bool { return hidden(d.App) })
+	drift := slices.DeleteFunc(slices.Clone(m.drift), func(d dora.Drift) bool { return hidden(d.App) })
 	if err != nil {
 		return httpapi.DaySummary{}, err
 	}
-	r := dora.Measure(m.period, m.deployments, m.drift)
+	r := dora.Measure(m.period, deployments, drift)
 	return httpapi.DaySummary{
 		Deployments: r.Deployments, Failed: r.Failures, RolledBack: r.Rollbacks, Drift: r.Drift, LeadTime: r.LeadTime.P50.Seconds(),
 	}, nil

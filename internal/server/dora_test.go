@@ -14,9 +14,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"plumb.cd/plumb/internal/engine"
-	"plumb.cd/plumb/internal/filter"
 	"plumb.cd/plumb/internal/history"
 	"plumb.cd/plumb/internal/httpapi"
+	"plumb.cd/plumb/internal/links"
 	"plumb.cd/plumb/internal/plan"
 	"plumb.cd/plumb/internal/server"
 )
@@ -24,21 +24,21 @@ import (
 // measuring is a desk whose server measures; filters know that bank is in prod.
 func measuring(t *testing.T) *desk {
 	t.Helper()
+	patterns, err := links.New([]string{`([A-Z]+-[0-9]+)=https://jira.example.com/browse/$1`}, []string{"git.corp=gitlab"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	d := newDesk(t)
 	srv := httptest.NewServer(server.New(server.Options{
 		Engine: d.engine, Access: staff, Intents: d.wishes, History: d.history, Registry: prometheus.NewRegistry(), Changes: d.changes,
 		Version: "v1", Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
-		DORA: server.DORAOptions{History: d.history, Matching: func(f filter.Filter) map[string]bool {
-			rows := map[string]filter.Row{
-				"team-a/shop": filter.Fold(&httpapi.AppRow{Namespace: "team-a", Name: "shop"}),
-				"team-b/bank": filter.Fold(&httpapi.AppRow{Namespace: "team-b", Name: "bank", Environment: "prod"}),
-			}
-			out := map[string]bool{}
-			for name, row := range rows {
-				out[name] = f.Match(&row, now)
-			}
-			return out
-		}},
+		DORA: server.DORAOptions{History: d.history},
+		List: server.ListOptions{Facts: func(k engine.Key) (engine.RowFacts, bool) {
+			return engine.RowFacts{
+				Labels: map[string]string{"plumb.cd/environment": map[string]string{"bank": "prod"}[k.Name]},
+				Commit: &engine.CommitView{SHA: "0123456789abcdef", Subject: "PAY-7: pay <b>once</b>"}, URL: "git@git.corp:acme/shop.git",
+			}, true
+		}, Links: patterns},
 	}))
 	t.Cleanup(srv.Close)
 	d.http = srv
@@ -202,5 +202,39 @@ func TestMeasuresRefuseWhatTheyCannotRead(t *testing.T) {
 	}
 	if status, _ := d.call("", "GET", "/api/v1/dora", ""); status != 401 {
 		t.Errorf("without a sign-in: %d", status)
+	}
+}
+
+func TestTheLastDayIsThatOfTheReadersApps(t *testing.T) {
+	d := busy(t)
+	for token, want := range map[string]httpapi.DaySummary{
+		"ann": {Deployments: 1, Failed: 1},
+		"zoe": {Deployments: 3, Failed: 1, LeadTime: 600},
+		"eve": {},
+	} {
+		status, body := d.call(token, "GET", "/api/v1/apps/wall", "")
+		var wall httpapi.Wall
+		if err := json.Unmarshal([]byte(body), &wall); err != nil || status != 200 {
+			t.Fatalf("%d %s", status, body)
+		}
+		if wall.Day != want {
+			t.Errorf("%s: %+v, want %+v", token, wall.Day, want)
+		}
+	}
+}
+
+func TestWhatACommitNamesIsALink(t *testing.T) {
+	d := measuring(t)
+	_, body := d.call("ann", "GET", "/api/v1/apps?limit=1", "")
+	var page httpapi.AppPage
+	if err := json.Unmarshal([]byte(body), &page); err != nil || len(page.Items) != 1 {
+		t.Fatalf("%s (%v)", body, err)
+	}
+	want := &httpapi.CommitRef{
+		SHA: "0123456789abcdef", Subject: "PAY-7: pay <b>once</b>", URL: "https://git.corp/acme/shop/-/commit/0123456789abcdef",
+		Links: []httpapi.Link{{Text: "PAY-7", URL: "https://jira.example.com/browse/PAY-7"}},
+	}
+	if d := cmp.Diff(want, page.Items[0].Commit); d != "" {
+		t.Error(d)
 	}
 }

@@ -85,6 +85,7 @@ type Server struct {
 
 	catalog *catalog
 	streams *streams
+	day     lastDay
 }
 
 const maxBody = 1 << 20
