@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"os/exec"
 	"slices"
@@ -54,7 +55,8 @@ func (o processOptions) daemon(log io.Writer, ready func(string)) cli.DaemonOpti
 	return cli.DaemonOptions{
 		Dir: o.Dir, Kubeconfig: o.Kubeconfig, Namespace: o.Namespace, LeaderElection: o.LeaderElection,
 		Listen: "127.0.0.1:0", Installation: "plumb", LocalToken: localToken, Renderers: 2,
-		Self: []string{self, argRender}, Ready: ready, Log: log, LogLevel: "debug", Version: "e2e",
+		NotifyAllow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")},
+		Self:        []string{self, argRender}, Ready: ready, Log: log, LogLevel: "debug", Version: "e2e",
 	}
 }
 
