@@ -82,4 +82,8 @@ const (
 	Deleting           Reason = "Deleting"
 	DeletionBlocked    Reason = "DeletionBlocked"
 	InvalidSpec        Reason = "InvalidSpec"
+
+	// Calls of the API.
+	InvalidRequest Reason = "InvalidRequest" // a parameter, a filter or a body that cannot be read
+	SignInRequired Reason = "SignInRequired" // nobody is signed in, or no longer
 )

@@ -43,8 +43,23 @@ func errForbidden(u User, r Right) Problem {
 	}
 }
 
-// problemOf gives an error its status. Causes stay inside; what is told is the classified message.
+// problemOf gives an error its status and a reason. Causes stay inside; what is told is the classified message.
 func problemOf(err error) Problem {
+	p := classified(err)
+	if p.Reason == "" {
+		p.Reason = reasons[p.Status]
+	}
+	return p
+}
+
+// reasons are those of answers that name none.
+var reasons = map[int]fault.Reason{
+	http.StatusBadRequest: fault.InvalidRequest, http.StatusUnauthorized: fault.SignInRequired, http.StatusForbidden: fault.Forbidden,
+	http.StatusNotFound: fault.NotFound, http.StatusConflict: fault.Conflict, http.StatusRequestEntityTooLarge: fault.LimitExceeded,
+	http.StatusTooManyRequests: fault.LimitExceeded, http.StatusInternalServerError: fault.Internal,
+}
+
+func classified(err error) Problem {
 	var p Problem
 	if errors.As(err, &p) {
 		return p
