@@ -1,10 +1,14 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
+	"plumb.cd/plumb/api/v1alpha1"
+	"plumb.cd/plumb/internal/fault"
 	"plumb.cd/plumb/internal/gittest"
 	"plumb.cd/plumb/internal/object"
 	"plumb.cd/plumb/internal/server"
@@ -47,7 +51,12 @@ func TestInApproveModeExactlyTheApprovedPlanIsApplied(t *testing.T) {
 		return s.Reason == "AwaitingApproval" && s.Plan != nil && s.Plan.Digest != first
 	})
 	p.Do("shop", "sync", nil) // without a plan it approves nothing
-	p.Do("shop", "sync", server.SyncBody{Plan: object.Digest(first)})
+	err := p.Call(http.MethodPost, "/api/v1/apps/"+p.Namespace+"/shop/sync", server.SyncBody{Plan: object.Digest(first)}, nil)
+	if problem := (server.Problem{}); !errors.As(err, &problem) || problem.Status != http.StatusConflict || problem.Reason != fault.PlanStale {
+		t.Errorf("an approval of another plan is answered with %v", err)
+	}
+	// Who writes the wish past the API is refused too.
+	p.Annotate("shop", v1alpha1.AnnotationSyncRequest, fmt.Sprintf(`{"id":"late","plan":%q}`, first))
 	p.WaitReason("shop", "Waiting", "PlanStale")
 	if p.Get("v1", "ConfigMap", "a") != nil {
 		t.Fatal("applied with an approval of another plan")
