@@ -124,6 +124,8 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the console is read only", http.StatusMethodNotAllowed)
 		return
 	}
+	// Scripts too: a worker lives by the policy that its own script came with.
+	w.Header().Set("Content-Security-Policy", c.policy)
 	name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
 	if f := c.file(name); f != nil {
 		c.serve(w, r, f)
@@ -133,8 +135,6 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "there is no such file", http.StatusNotFound)
 		return
 	}
-	h := w.Header()
-	h.Set("Content-Security-Policy", c.policy)
 	c.serve(w, r, c.index)
 }
 
@@ -170,6 +170,7 @@ func public(name string) bool {
 
 func (c *Console) serve(w http.ResponseWriter, r *http.Request, f *file) {
 	h := w.Header()
+	h.Set("Content-Security-Policy", c.policy) // of scripts too: a worker obeys that of its own file
 	h.Set("Content-Type", f.kind)
 	h.Set("Cache-Control", "no-cache")
 	if f.forever {

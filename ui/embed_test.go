@@ -131,6 +131,9 @@ func TestFilesAreCompressedOnceAndKeptForEver(t *testing.T) {
 	if res := get(c, "/assets/index-abc.js", "Accept-Encoding: gzip;q=0"); res.Header.Get("Content-Encoding") != "" {
 		t.Error("compressed for somebody who does not take it")
 	}
+	if worker := get(c, "/assets/small-abc.js"); !strings.Contains(worker.Header.Get("Content-Security-Policy"), "connect-src 'self'") {
+		t.Errorf("a worker may do no more than %v", worker.Header)
+	}
 	if res := get(c, "/theme.js"); res.Header.Get("Cache-Control") != "no-cache" || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/javascript") {
 		t.Errorf("%v", res.Header)
 	}
@@ -143,7 +146,7 @@ func TestFilesAreCompressedOnceAndKeptForEver(t *testing.T) {
 func TestAProgramWithoutTheConsoleSaysHowToBuildIt(t *testing.T) {
 	c := console(t, "/", fstest.MapFS{".gitkeep": {}})
 	res := get(c, "/", opens)
-	if text := body(t, res); c.Built() || res.StatusCode != http.StatusOK || !strings.Contains(text, "npm run build") {
+	if text := body(t, res); c.Built() || res.StatusCode != http.StatusOK || !strings.Contains(text, "make build") {
 		t.Errorf("%d %s", res.StatusCode, text)
 	}
 }
