@@ -188,8 +188,14 @@ var rules = []rule{
 		{path: "internal/drift", reason: stageOnly},
 		{path: "k8s.io/client-go/...", reason: kubeClients},
 	}},
+	// It measures the engine beside a client-go loop, on a cluster of somebody's own.
+	{from: "internal/benchmark", may: []string{"internal/cluster", "internal/engine", "internal/fault", "internal/plan", "internal/render"}, never: []ban{
+		{path: "api/v1alpha1", reason: "it tells the engine about Apps itself"},
+		{path: "internal/apply", reason: "what is applied goes through the engine, or through client-go alone"},
+		{path: "internal/cli", reason: "the bench does not know who asks", through: true},
+	}},
 	{from: "internal/...", except: []string{
-		"internal/cluster", "internal/controller/...", "internal/daemon", "internal/install", "internal/cptest",
+		"internal/benchmark", "internal/cluster", "internal/controller/...", "internal/daemon", "internal/install", "internal/cptest",
 	}, never: []ban{{path: "k8s.io/client-go/...", reason: kubeClients}}},
 	{from: "internal/...", except: testSupport, never: []ban{
 		{path: "testing", reason: "test support stays out of the product"},

@@ -107,7 +107,7 @@ func New(s Streams, d Deps) *cobra.Command {
 	e.completeNames(append(look, act...)...)
 	add(root, "look", look...)
 	add(root, "act", append(act, e.channel())...)
-	add(root, "local", e.render(), e.check(), e.diff(), e.plan(), e.apply())
+	add(root, "local", e.render(), e.check(), e.diff(), e.plan(), e.apply(), e.benchmark())
 	root.AddCommand(e.version(), e.renderWorker())
 	nameMisuse(root)
 	return root

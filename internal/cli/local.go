@@ -181,6 +181,11 @@ type bench struct {
 }
 
 func (e *env) newBench(ctx context.Context) (*bench, error) {
+	return e.newBenchWith(ctx, func(*engine.Options) {})
+}
+
+// newBenchWith is newBench with other options.
+func (e *env) newBenchWith(ctx context.Context, change func(*engine.Options)) (*bench, error) {
 	dir, err := os.MkdirTemp("", "plumb-")
 	if err != nil {
 		return nil, err
@@ -203,7 +208,7 @@ func (e *env) newBench(ctx context.Context) (*bench, error) {
 	}
 	pool := worker.NewPool(worker.Options{Command: e.Self, Size: 1})
 	b := &bench{changed: make(chan engine.Key, 64)}
-	b.Engine = engine.New(engine.Options{
+	o := engine.Options{
 		Mirrors: mirrors, Charts: chart.New(charts, chart.Limits{}), Bundles: bundles, Renderer: pool, HashKey: []byte("one-shot"), Now: e.Now,
 		Connect: func(ctx context.Context, t engine.Target) (*cluster.Cluster, error) {
 			return cluster.Connect(ctx, cluster.Config{Kubeconfig: t.Kubeconfig, TrustKubeconfig: true, Manager: "plumb", UserAgent: "plumb-cli/" + e.Version})
@@ -214,7 +219,9 @@ func (e *env) newBench(ctx context.Context) (*bench, error) {
 			default: // the reader looks at the newest snapshot anyway
 			}
 		},
-	})
+	}
+	change(&o)
+	b.Engine = engine.New(o)
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {

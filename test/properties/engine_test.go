@@ -67,9 +67,6 @@ func TestAnEngineThatLivesThroughEditsAndRestartsWantsWhatANewOneWould(t *testin
 			for step := range 5 {
 				l.Until(t, "the Apps know the commit", func(s engine.Snapshot) bool { return s.Head == head }, names...)
 				compare(t, l, repo.Dir, namespace)
-				if t.Failed() {
-					return
-				}
 				before := l.Renderer.Count()
 				head = repo.Commit("main", "nothing", gittest.Files{"docs/a.md": fmt.Sprintf("step %d\n", step)})
 				now["docs/a.md"] = fmt.Sprintf("step %d\n", step)
@@ -110,12 +107,12 @@ func compare(t *testing.T, l *enginelab.Lab, url, namespace string) {
 	t.Helper()
 	for _, a := range apps() {
 		want, wrong := naive(t, url, specOf(a, namespace, engine.Manual))
-		s, _ := l.Snapshot(enginelab.Key(a.name))
-		switch {
-		case wrong != nil && fault.Of(wrong).Reason != s.Reason:
-			t.Errorf("%s: a new engine fails with %v, this one says %s %s: %s", a.name, wrong, s.State, s.Reason, s.Message)
-		case wrong == nil && (s.Desired == nil || s.Desired.Bundle != want.Digest):
-			t.Errorf("%s: a new engine wants %s, this one %+v and says %s: %s", a.name, want.Digest, s.Desired, s.State, s.Message)
-		}
+		what := fmt.Sprintf("%s: a new engine wants %s, or fails with %v", a.name, want.Digest, wrong)
+		l.Until(t, what, func(s engine.Snapshot) bool {
+			if wrong != nil {
+				return s.Reason == fault.Of(wrong).Reason
+			}
+			return s.Desired != nil && s.Desired.Bundle == want.Digest
+		}, a.name)
 	}
 }
