@@ -80,7 +80,7 @@ export function FilterBar({ filter, onChange, facets }: FilterBarProps) {
       </div>
       <div className={css.facets} role="group" aria-label="Facets">
         <StateFacet filter={filter} onChange={onChange} facets={facets} />
-        {facets?.facets.filter((f) => f.key !== 'state').map((f) => <Facet key={f.key} facet={f} filter={filter} onChange={onChange} />)}
+        {facets?.facets.filter((f) => !hidden.has(f.key)).map((f) => <Facet key={f.key} facet={f} filter={filter} onChange={onChange} />)}
       </div>
     </div>
   )
@@ -109,6 +109,8 @@ function StateFacet({ filter, onChange, facets }: FilterBarProps) {
   )
 }
 
+// The state has buttons of its own; these labels are what the facets environment and component are made of.
+const hidden = new Set(['state', 'label:plumb.cd/environment', 'label:environment', 'label:env', 'label:plumb.cd/component', 'label:app.kubernetes.io/name'])
 const titles: Record<string, string> = { health: 'Health', sync: 'Sync', namespace: 'Namespace', cluster: 'Cluster', environment: 'Environment' }
 
 function Facet({ facet, filter, onChange }: { facet: Facets['facets'][number]; filter: string; onChange: (f: string) => void }) {
