@@ -1,2 +1,132 @@
-import type { App } from './queries'
-export default function Timeline({ app }: { app: App }) { return <p>{app.name}</p> }
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import { useMemo } from 'react'
+import { problemOf } from '../api/client'
+import { Ago, Button, CommitRef, EmptyState, Icon, Problem, Skeleton, StateGlyph, T, duration, exact, known, plain, short, span } from '../components'
+import { DiffObject } from './DiffObject'
+import parts from './parts.module.css'
+import { type App, comparisonQuery, deploymentsQuery } from './queries'
+import css from './timeline.module.css'
+import { choose, goodOnes, ordered, outcomeState, rows, trigger } from './timeline'
+import type { Deployment, ImageChange } from './types'
+import { usePlace } from './url'
+import { counted } from './words'
+
+/** Timeline is every attempt, newest first, with the quiet times between; two of them can be compared. */
+export default function Timeline({ app }: { app: App }) {
+  const { place, go } = usePlace()
+  const q = useInfiniteQuery(deploymentsQuery(place))
+  const list = useMemo(() => q.data?.pages.flatMap((p) => p.items) ?? [], [q.data])
+  const chosen = (place.search.pick ?? '').split(',').filter(Boolean)
+  const pair = ordered(list, chosen)
+  if (q.error && !q.data) return <Problem what="Reading the deployments" problem={problemOf(q.error)} />
+  if (!q.data) return <Skeleton rows={8} height={52} />
+  if (list.length === 0) return <EmptyState title="No deployment yet" icon="clock"><p>The first revision that is applied stands here, with its commits and images.</p></EmptyState>
+  const good = new Set(goodOnes(list, app.bundle).map((d) => d.id))
+  return (
+    <div className={parts.stack}>
+      <div className={css.bar}>
+        <p className="muted" role="status">{chosen.length === 0 ? 'Choose two deployments to compare them.' : chosen.length === 1 ? 'Choose one more.' : 'Compared below.'}</p>
+        {chosen.length > 0 && <Button small onClick={() => go({ search: { pick: undefined } })}>Choose none</Button>}
+      </div>
+      {pair && <Compare left={pair[0]} right={pair[1]} />}
+      <ol className={css.line}>
+        {rows(list).map((r, i) =>
+          'quiet' in r ? <li key={`q${i}`} className={css.quiet}>{span(r.quiet)} quiet</li> : (
+            <Row key={r.deployment.id} d={r.deployment} chosen={chosen.includes(r.deployment.id)} onChoose={() => go({ search: { pick: choose(chosen, r.deployment.id).join(',') } }, 'replace')}
+              onBack={good.has(r.deployment.id) ? () => go({ search: { dialog: 'rollback', to: r.deployment.id } }) : undefined} />
+          ))}
+      </ol>
+      {q.hasNextPage && <Button busy={q.isFetchingNextPage} onClick={() => void q.fetchNextPage()}>Show older ones</Button>}
+    </div>
+  )
+}
+
+function Row({ d, chosen, onChoose, onBack }: { d: Deployment; chosen: boolean; onChoose: () => void; onBack: (() => void) | undefined }) {
+  const state = outcomeState(d.outcome)
+  const name = plain(`${d.outcome} ${d.commit ? short(d.commit.sha) : short(d.bundle)} ${d.commit?.subject ?? ''}`)
+  return (
+    <li className={css.row} data-state={state} data-chosen={chosen || undefined}>
+      <span className={css.dot}><StateGlyph state={state} size={18} /></span>
+      <article className={css.card} aria-label={name}>
+        <div className={css.first}>
+          <span className={css.outcome}>{d.outcome === 'Running' ? 'Running' : d.outcome}</span>
+          {d.rollback && <span className={css.back}><Icon name="back" size={12} />rollback</span>}
+          {d.commit ? <CommitRef commit={d.commit} brief /> : <span className="mono">{short(d.bundle)}</span>}
+          <span className={css.when} title={exact(d.started)}><Ago at={known(d.ended) ? d.ended : d.started} suffix=" ago" /></span>
+        </div>
+        <div className={css.second}>
+          {d.commit?.author && <span><T>{d.commit.author}</T></span>}
+          <span><T>{trigger(d)}</T></span>
+          {d.duration !== undefined && d.duration > 0 && <span title="from the start to the end of the attempt">took {duration(d.duration)}</span>}
+          {d.leadTime !== undefined && d.leadTime > 0 && <span title="from the newest commit to healthy">{duration(d.leadTime)} from commit to healthy</span>}
+          <Counts d={d} />
+          {known(d.liveUntil) && known(d.ended) && <span>ran for {span((Date.parse(d.liveUntil) - Date.parse(d.ended)) / 1000)}</span>}
+        </div>
+        {d.message && d.outcome !== 'Succeeded' && <p className={css.message}><T>{d.message}</T></p>}
+        {d.images && d.images.length > 0 && <Images images={d.images} />}
+        {d.commits && d.commits.length > 1 && (
+          <details className={css.commits}>
+            <summary>{d.commits.length} commits touched its inputs</summary>
+            <ul className={parts.stack}>{d.commits.map((c) => <li key={c.sha}><CommitRef commit={c} /></li>)}</ul>
+          </details>
+        )}
+      </article>
+      <div className={css.tools}>
+        <label className={css.choose}><input type="checkbox" checked={chosen} onChange={onChoose} /><span>Compare<span className="sr"> {name}</span></span></label>
+        {onBack && <Button small kind="quiet" onClick={onBack}><Icon name="back" size={13} />Go back here<span className="sr"> to {name}</span></Button>}
+      </div>
+    </li>
+  )
+}
+
+function Counts({ d }: { d: Deployment }) {
+  const said = [[d.created, 'created'], [d.changed, 'changed'], [d.deleted, 'deleted']] as const
+  const words = said.filter(([n]) => n !== undefined && n > 0).map(([n, w]) => `${n} ${w}`)
+  return words.length > 0 ? <span>{words.join(', ')}</span> : null
+}
+
+export function Images({ images }: { images: readonly ImageChange[] }) {
+  return (
+    <ul className={css.images}>
+      {images.map((i) => (
+        <li key={i.name} title={plain(i.name)}>
+          <span className="muted"><T>{i.name.split('/').at(-1)}</T></span>
+          {i.before ? <code className={css.before}><T>{i.before}</T></code> : <span className="muted">new</span>}
+          <Icon name="right" size={12} />
+          {i.after ? <code className={css.after}><T>{i.after}</T></code> : <span className="muted">gone</span>}
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function Compare({ left, right }: { left: string; right: string }) {
+  const { place } = usePlace()
+  const q = useQuery(comparisonQuery(place, left, right))
+  if (q.error) return <Problem what="Comparing the deployments" problem={problemOf(q.error)} />
+  if (!q.data) return <Skeleton rows={4} height={40} />
+  const c = q.data
+  const sides = { left: `deployment:${left}`, right: `deployment:${right}` }
+  return (
+    <section className={css.compare} aria-label="Comparison">
+      <header className={css.pair}>
+        <Side d={c.left} />
+        <Icon name="right" />
+        <Side d={c.right} />
+      </header>
+      {c.images && c.images.length > 0 && <Images images={c.images} />}
+      {c.commits && c.commits.length > 0 && (
+        <details className={css.commits} open={c.commits.length < 6}>
+          <summary>{counted(c.commits.length, 'commit')}</summary>
+          <ul className={parts.stack}>{c.commits.map((x) => <li key={x.sha}><CommitRef commit={x} /></li>)}</ul>
+        </details>
+      )}
+      {c.diff.objects.length === 0 && <p className="muted">The objects are the same.</p>}
+      {c.diff.objects.map((o) => <DiffObject key={o.object} id={`compare-${o.object}`} diff={o} sides={sides} open />)}
+    </section>
+  )
+}
+
+function Side({ d }: { d: Deployment }) {
+  return <span className={css.sideOf}><StateGlyph state={outcomeState(d.outcome)} />{d.commit ? <CommitRef commit={d.commit} brief /> : <code>{short(d.bundle)}</code>}<span className="muted"><Ago at={d.started} suffix=" ago" /></span></span>
+}
