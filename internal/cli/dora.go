@@ -33,7 +33,7 @@ func (e *env) dora() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, cancel := e.withTimeout(cmd.Context(), 0)
 			defer cancel()
-			return cause(ctx, e.measure(ctx, f, args))
+			return cause(ctx, e.doraOf(ctx, f, args))
 		},
 	}
 	flags := cmd.Flags()
@@ -48,7 +48,7 @@ func (e *env) dora() *cobra.Command {
 	return cmd
 }
 
-func (e *env) measure(ctx context.Context, f doraFlags, args []string) error {
+func (e *env) doraOf(ctx context.Context, f doraFlags, args []string) error {
 	if e.output != "csv" {
 		if err := e.knownOutput(); err != nil {
 			return usageError{fmt.Errorf("-o %s: want table, json, yaml or csv", e.output)}

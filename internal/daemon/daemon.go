@@ -115,14 +115,9 @@ func Run(ctx context.Context, o cli.DaemonOptions) error {
 	}
 	pool := worker.NewPool(worker.Options{Command: o.Self, Size: size})
 	defer pool.Close()
-	manager, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme: controller.Scheme(), Cache: controller.Cache(), Metrics: metricsserver.Options{BindAddress: "0"},
-		LeaderElection: o.LeaderElection, LeaderElectionID: "plumb." + o.Installation, LeaderElectionNamespace: o.Namespace,
-		LeaderElectionReleaseOnCancel: true,
-		Controller:                    ctrlconfig.Controller{SkipNameValidation: new(true)}, // a process may run it again
-	})
+	manager, err := managerOf(config, o)
 	if err != nil {
-		return fmt.Errorf("connecting to the hub: %w", err)
+		return err
 	}
 	hub, err := cluster.Connect(ctx, cluster.Config{RESTConfig: config, Manager: o.Installation, UserAgent: "plumb/" + o.Version})
 	if err != nil {
@@ -139,14 +134,20 @@ func Run(ctx context.Context, o cli.DaemonOptions) error {
 		return err
 	}
 	defer n.close(log)
+	w, err := openWitness(ctx, o, manager.GetClient(), direct, log.With("part", "events"))
+	if err != nil {
+		return err
+	}
+	defer w.close(ctx, log)
 	e := engine.New(engine.Options{
 		Installation: o.Installation, Mirrors: st.mirrors, Charts: st.charts, Bundles: st.bundles, Renderer: pool,
-		History: recorder{st.history, n}, Owned: st.history, Memory: ledger, HashKey: st.key, Build: build(o), Now: time.Now, Log: log.With("part", "engine"),
+		History: recorder{w.of(st.history), n}, Owned: st.history, Memory: ledger, HashKey: st.key, Build: build(o), Now: time.Now, Log: log.With("part", "engine"),
 		Connect:           connector(config, o),
-		Changed:           func(k engine.Key) { changes.Changed(k); wakers.App(k); n.app(k) },
-		RepositoryChanged: func(k engine.Key) { wakers.Repository(k); n.repository(k) },
+		Changed:           func(k engine.Key) { changes.Changed(k); wakers.App(k); n.app(k); w.AppChanged(k) },
+		RepositoryChanged: func(k engine.Key) { wakers.Repository(k); n.repository(k); w.RepositoryChanged(k) },
 		TargetChanged:     func(k engine.Key) { wakers.Cluster(k); n.cluster(k) },
 	})
+	w.see(ctx, e)
 	rows := engine.NewRows(e, func(k engine.Key) { changes.Changed(k); n.app(k) })
 	e.SetTarget(engine.Target{Name: inCluster})
 	if err := controller.Add(ctx, manager, shown{home{e}, rows}, ledger, wakers, time.Now); err != nil {
@@ -162,8 +163,8 @@ func Run(ctx context.Context, o cli.DaemonOptions) error {
 		return undefined(err)
 	}
 	api := server.New(server.Options{
-		Engine: e, Access: who, Security: browsers, Intents: intents{direct}, History: st.history, Registry: registry(e, n),
-		Changes: changes, Channels: server.ChannelOptions{Channels: n}, List: server.ListOptions{Facts: rows.RowFacts}, Ready: func() error { return hub.Alive(ctx) }, Version: o.Version, Now: time.Now, Log: log.With("part", "api"),
+		Engine: e, Access: who, Security: browsers, Intents: intents{direct}, History: st.history, Registry: registry(e, pool, n, w),
+		Changes: changes, Channels: server.ChannelOptions{Channels: n}, List: server.ListOptions{Facts: rows.RowFacts, Links: w.links}, Ready: func() error { return hub.Alive(ctx) }, Version: o.Version, Now: time.Now, Log: log.With("part", "api"),
 		DORA: server.DORAOptions{History: st.history},
 	})
 	g, ctx := errgroup.WithContext(ctx)
@@ -171,26 +172,36 @@ func Run(ctx context.Context, o cli.DaemonOptions) error {
 	if o.DebugListen != "" {
 		g.Go(func() error { return serveDebug(ctx, o.DebugListen) })
 	}
-	g.Go(func() error {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-manager.Elected():
-		}
-		return e.Run(ctx)
-	})
-	g.Go(func() error {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-manager.Elected():
-		}
-		return n.Run(ctx) // only who leads tells people
-	})
+	g.Go(func() error { return elected(ctx, manager, e.Run) })
+	g.Go(func() error { return elected(ctx, manager, n.Run) }) // only who leads tells people
+	g.Go(func() error { return w.Run(ctx) })
 	g.Go(func() error { return rows.Run(ctx) })
 	g.Go(func() error { return manager.Start(ctx) })
 	log.Info("started", "version", o.Version, "dir", o.Dir)
 	return g.Wait()
+}
+
+func managerOf(config *rest.Config, o cli.DaemonOptions) (ctrl.Manager, error) {
+	m, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme: controller.Scheme(), Cache: controller.Cache(), Metrics: metricsserver.Options{BindAddress: "0"},
+		LeaderElection: o.LeaderElection, LeaderElectionID: "plumb." + o.Installation, LeaderElectionNamespace: o.Namespace,
+		LeaderElectionReleaseOnCancel: true,
+		Controller:                    ctrlconfig.Controller{SkipNameValidation: new(true)}, // a process may run it again
+	})
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the hub: %w", err)
+	}
+	return m, nil
+}
+
+// elected runs something once this replica leads.
+func elected(ctx context.Context, m ctrl.Manager, run func(context.Context) error) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-m.Elected():
+	}
+	return run(ctx)
 }
 
 // build names this program and the libraries in it: what another one rendered is rendered again.
@@ -257,14 +268,6 @@ func connector(own *rest.Config, o cli.DaemonOptions) func(context.Context, engi
 		}
 		return cluster.Connect(ctx, cfg)
 	}
-}
-
-func registry(e *engine.Engine, n *notifier) *prometheus.Registry {
-	r := prometheus.NewRegistry()
-	r.MustRegister(e.Metrics().Collectors()...)
-	r.MustRegister(n.Collectors()...)
-	r.MustRegister(hubMetrics{})
-	return r
 }
 
 // hubMetrics passes the controllers' own measures on.
