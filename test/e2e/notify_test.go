@@ -80,6 +80,20 @@ func (r *receiver) titles() string {
 	return strings.Join(out, " ")
 }
 
+// event is the n-th that came.
+func (r *receiver) event(n int) deliver.Envelope {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.got[n]
+}
+
+// wrong are requests that were not as documented.
+func (r *receiver) wrong() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.bad
+}
+
 func channel(r *receiver, spec string) string {
 	return fmt.Sprintf(`
 apiVersion: v1
@@ -120,7 +134,7 @@ func TestAFailureAndItsEndAreToldOnceWhateverIsKilled(t *testing.T) {
 	bad := repo.Push("break it <!channel>", gittest.Files{"a.yaml": "kind: [\n"})
 	p.WaitState("shop", "Failed")
 	p.Eventually("the failure is told", func() bool { return r.titles() == "Deployed Failed" })
-	failure := r.got[1].Data
+	failure := r.event(1).Data
 	if i := failure.Items[0]; i.Name != "shop" || i.Reason == "" || i.Message == "" || !strings.Contains(failure.Title, p.Namespace+"/shop failed") {
 		t.Errorf("the failure of %s says %+v", bad, failure)
 	}
@@ -133,11 +147,11 @@ func TestAFailureAndItsEndAreToldOnceWhateverIsKilled(t *testing.T) {
 	if got := r.titles(); got != "Deployed Failed Recovered Deployed" {
 		t.Errorf("told %s", got)
 	}
-	if c := r.got[3].Data.Items[0].Commit; c.SHA != good || c.Subject != "mend it" {
+	if c := r.event(3).Data.Items[0].Commit; c.SHA != good || c.Subject != "mend it" {
 		t.Errorf("the deployment names %+v", c)
 	}
-	if len(r.bad) > 0 {
-		t.Errorf("not as documented: %q", r.bad)
+	if wrong := r.wrong(); len(wrong) > 0 {
+		t.Errorf("not as documented: %q", wrong)
 	}
 	p.Eventually("the status says that it was delivered", func() bool {
 		s := channelStatus(t, p)

@@ -82,16 +82,16 @@ type Courier struct {
 	o       Options
 	metrics *metrics
 
-	mu        sync.Mutex
-	lanes     map[string]*lane
-	changed   map[notify.Subject]bool
-	happened  []happening
-	overflow  int64 // happenings that were not taken in
-	everybody bool  // all subjects are looked at anew: a channel is new, or another than before
-	listed    bool
-	gone      []string // channels to be dropped from the outbox
-	start     func(*lane)
-	wake      chan struct{}
+	mu       sync.Mutex
+	lanes    map[string]*lane
+	changed  map[notify.Subject]bool
+	happened []happening
+	overflow int64           // happenings that were not taken in
+	fresh    map[string]bool // channels that are new, or others than before: all subjects are looked at for them
+	listed   bool
+	gone     []string // channels to be dropped from the outbox
+	start    func(*lane)
+	wake     chan struct{}
 }
 
 // happening is an event that is no state: it is told when it happens, or never.
@@ -107,7 +107,7 @@ const maxHappenings = 10_000
 
 // New makes a Courier without channels.
 func New(o Options) *Courier {
-	return &Courier{o: o, metrics: newMetrics(), lanes: map[string]*lane{}, changed: map[notify.Subject]bool{}, wake: make(chan struct{}, 1)}
+	return &Courier{o: o, metrics: newMetrics(), lanes: map[string]*lane{}, changed: map[notify.Subject]bool{}, fresh: map[string]bool{}, wake: make(chan struct{}, 1)}
 }
 
 func (c *Courier) poke() {
@@ -151,7 +151,7 @@ func (c *Courier) SetChannel(ch Channel) {
 		}
 	}
 	l.set(ch)
-	c.everybody = true
+	c.fresh[ch.key()] = true
 	c.poke()
 }
 

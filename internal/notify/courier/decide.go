@@ -53,7 +53,7 @@ func (d *decider) run(ctx context.Context) {
 // task is what one round works on.
 type task struct {
 	subjects []notify.Subject
-	anew     bool // whatever was decided before
+	fresh    map[string]bool // channels for which all subjects are looked at
 	happened []happening
 	lanes    []*lane
 	gone     []string
@@ -64,7 +64,7 @@ func (d *decider) take() task {
 	c := d.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	t := task{anew: c.everybody, happened: c.happened, gone: c.gone, listed: c.listed}
+	t := task{fresh: c.fresh, happened: c.happened, gone: c.gone, listed: c.listed}
 	for s := range c.changed {
 		t.subjects = append(t.subjects, s)
 	}
@@ -73,7 +73,7 @@ func (d *decider) take() task {
 	}
 	slices.SortFunc(t.lanes, func(a, b *lane) int { return strings.Compare(a.key, b.key) })
 	clear(c.changed)
-	c.happened, c.gone, c.everybody, c.listed = nil, nil, false, false
+	c.happened, c.gone, c.fresh, c.listed = nil, nil, map[string]bool{}, false
 	return t
 }
 
@@ -87,7 +87,8 @@ func (d *decider) giveBack(t task) {
 	}
 	c.happened = append(t.happened, c.happened...)
 	c.gone = append(t.gone, c.gone...)
-	c.everybody, c.listed = c.everybody || t.anew, c.listed || t.listed
+	c.listed = c.listed || t.listed
+	maps.Copy(c.fresh, t.fresh)
 }
 
 // round works on all that came since the last one, and says when standing trouble is to be told again.
@@ -102,26 +103,47 @@ func (d *decider) round(ctx context.Context) (time.Time, error) {
 		d.giveBack(t)
 		return time.Time{}, err
 	}
-	if t.anew {
-		clear(d.seen)
-		t.subjects = d.c.o.Source.Subjects()
-	}
-	slices.SortFunc(t.subjects, func(a, b notify.Subject) int {
-		return cmp.Or(strings.Compare(string(a.Kind), string(b.Kind)), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
-	})
-	for len(t.subjects) > 0 && ctx.Err() == nil {
-		n := min(perBatch, len(t.subjects))
-		if err := d.batch(ctx, views, t.subjects[:n]); err != nil {
-			d.giveBack(t)
-			return time.Time{}, err
-		}
-		t.subjects, t.anew = t.subjects[n:], false
+	if err := d.lookAt(ctx, views, &t); err != nil {
+		d.giveBack(t)
+		return time.Time{}, err
 	}
 	if err := d.tellHappened(ctx, views, t.happened); err != nil {
 		d.giveBack(t)
 		return time.Time{}, err
 	}
 	return d.repeat(ctx, views)
+}
+
+// lookAt decides about what changed, for all channels, and about everything for those that are fresh.
+func (d *decider) lookAt(ctx context.Context, views []view, t *task) error {
+	inOrder(t.subjects)
+	for len(t.subjects) > 0 && ctx.Err() == nil {
+		n := min(perBatch, len(t.subjects))
+		if err := d.batch(ctx, views, t.subjects[:n], onlyNews); err != nil {
+			return err
+		}
+		t.subjects = t.subjects[n:]
+	}
+	fresh := slices.DeleteFunc(slices.Clone(views), func(v view) bool { return !t.fresh[v.lane.key] })
+	if len(fresh) > 0 {
+		all := d.c.o.Source.Subjects()
+		inOrder(all)
+		for len(all) > 0 && ctx.Err() == nil {
+			n := min(perBatch, len(all))
+			if err := d.batch(ctx, fresh, all[:n], everything); err != nil {
+				return err
+			}
+			all = all[n:]
+		}
+	}
+	t.fresh = nil
+	return ctx.Err()
+}
+
+func inOrder(list []notify.Subject) {
+	slices.SortFunc(list, func(a, b notify.Subject) int {
+		return cmp.Or(strings.Compare(string(a.Kind), string(b.Kind)), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
+	})
 }
 
 // clean drops channels that are gone.
@@ -192,17 +214,21 @@ func (d *decider) views(ctx context.Context, lanes []*lane) ([]view, error) {
 	return out, nil
 }
 
+// which says what a batch looks at.
+type which string
+
+const (
+	onlyNews   which = "news"       // subjects of which something changed that may matter
+	everything which = "everything" // whatever was decided before
+)
+
 // batch decides about some subjects, in one transaction.
-func (d *decider) batch(ctx context.Context, views []view, subjects []notify.Subject) error {
-	type seen struct {
-		subject notify.Subject
-		mark    uint64
-	}
+func (d *decider) batch(ctx context.Context, views []view, subjects []notify.Subject, w which) error {
 	if len(views) == 0 {
-		return nil // the first channel has all looked at
+		return nil // a channel that comes has all looked at
 	}
 	var sights []Sight
-	var marks []seen
+	marks := map[notify.Subject]uint64{}
 	for _, s := range subjects {
 		sight, ok := d.c.o.Source.See(s)
 		if !ok {
@@ -213,17 +239,18 @@ func (d *decider) batch(ctx context.Context, views []view, subjects []notify.Sub
 			continue
 		}
 		mark := markOf(sight)
-		if old, ok := d.seen[s]; ok && old == mark {
+		if old, ok := d.seen[s]; ok && old == mark && w == onlyNews {
 			continue
 		}
-		sights, marks = append(sights, sight), append(marks, seen{s, mark})
+		sights = append(sights, sight)
+		if w == onlyNews {
+			marks[s] = mark
+		}
 	}
 	if err := d.decide(ctx, views, sights); err != nil {
 		return err
 	}
-	for _, m := range marks {
-		d.seen[m.subject] = m.mark
-	}
+	maps.Copy(d.seen, marks)
 	return nil
 }
 
@@ -234,11 +261,15 @@ func (d *decider) decide(ctx context.Context, views []view, sights []Sight) erro
 	now := d.c.o.Now()
 	batch, err := d.c.o.Outbox.Change(ctx, func(b *outbox.Batch) error {
 		for _, s := range sights {
+			told, err := b.Told(s.Subject)
+			if err != nil {
+				return err
+			}
 			for _, v := range views {
 				if !v.ch.Covers(s, now) {
 					continue
 				}
-				if err := d.one(b, v, s.Facts, now); err != nil {
+				if err := d.one(b, v, told[v.lane.key], s.Facts, now); err != nil {
 					return err
 				}
 			}
@@ -253,11 +284,7 @@ func (d *decider) decide(ctx context.Context, views []view, sights []Sight) erro
 }
 
 // one decides what a channel says about a subject.
-func (d *decider) one(b *outbox.Batch, v view, f notify.Facts, now time.Time) error {
-	told, err := b.Told(v.lane.key, f.Subject)
-	if err != nil {
-		return err
-	}
+func (d *decider) one(b *outbox.Batch, v view, told notify.Told, f notify.Facts, now time.Time) error {
 	if v.ch.Rules.Statuses {
 		return d.status(b, v, told, f, now)
 	}

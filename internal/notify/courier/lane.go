@@ -181,10 +181,7 @@ func (l *lane) write(ctx context.Context) error {
 			return err
 		}
 	}
-	if len(groups) > 0 {
-		return l.count(ctx)
-	}
-	return nil
+	return l.count(ctx)
 }
 
 // describe adds what the mirrors know of the commits. It is an extra: what cannot be had is left out.

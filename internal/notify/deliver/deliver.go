@@ -115,8 +115,11 @@ func New(c Config, o Options) (*Way, error) {
 		return nil, err
 	}
 	w := &Way{concern: func(notify.Facts) bool { return true }, close: func() {}}
-	for _, s := range []Secret{c.URL, c.SigningKey, c.Token, c.Password, c.Username} {
+	for _, s := range []Secret{c.URL, c.SigningKey, c.Token, c.Password} {
 		w.conceal(string(s))
+	}
+	if len(c.Username) >= minPart { // a short one is a word, a long one may be the half of a key
+		w.conceal(string(c.Username))
 	}
 	switch c.Type {
 	case Slack, Teams, Webhook:

@@ -7,8 +7,12 @@ import (
 	"strings"
 )
 
-// minHidden is the shortest text that is hidden: shorter ones would tear holes into every sentence.
-const minHidden = 4
+const (
+	// minHidden is the shortest text that is hidden: shorter ones would tear holes into every sentence.
+	minHidden = 4
+	// minPart is the same for a part of an address, of which most are words.
+	minPart = 8
+)
 
 // conceal has a secret taken out of everything that is told, in the forms in which a receiver may send it back.
 func (w *Way) conceal(secret string) {
@@ -18,13 +22,14 @@ func (w *Way) conceal(secret string) {
 	forms := []string{secret, base64.StdEncoding.EncodeToString([]byte(secret)), url.QueryEscape(secret)}
 	if u, err := url.Parse(secret); err == nil && u.Host != "" {
 		forms = append(forms, u.RequestURI(), u.EscapedPath(), u.Path, u.RawQuery, u.User.String())
-		forms = append(forms, strings.Split(strings.Trim(u.Path, "/"), "/")...)
+		parts := strings.Split(strings.Trim(u.Path, "/"), "/")
 		for _, values := range u.Query() {
-			forms = append(forms, values...)
+			parts = append(parts, values...)
 		}
+		forms = append(forms, slices.DeleteFunc(parts, func(p string) bool { return len(p) < minPart || p == "services" })...)
 	}
 	for _, f := range forms {
-		if len(f) >= minHidden && f != "services" && f != "hooks" && !slices.Contains(w.hide, f) {
+		if len(f) >= minHidden && !slices.Contains(w.hide, f) {
 			w.hide = append(w.hide, f)
 		}
 	}

@@ -31,18 +31,27 @@ func (b *Outbox) Change(ctx context.Context, f func(*Batch) error) (*Batch, erro
 	return batch, err
 }
 
-// Told gives what a channel has told about a subject.
-func (b *Batch) Told(channel string, s notify.Subject) (notify.Told, error) {
-	var body []byte
-	err := b.tx.QueryRowContext(b.ctx, "SELECT body FROM told WHERE channel = ? AND subject = ?", channel, keyOf(s)).Scan(&body)
-	if errors.Is(err, sql.ErrNoRows) {
-		return notify.Told{}, nil
+// Told gives what channels have told about a subject, by channel.
+func (b *Batch) Told(s notify.Subject) (map[string]notify.Told, error) {
+	rows, err := b.tx.QueryContext(b.ctx, "SELECT channel, body FROM told WHERE subject = ?", keyOf(s))
+	if err != nil {
+		return nil, err
 	}
-	var told notify.Told
-	if err == nil {
-		err = json.Unmarshal(body, &told)
+	defer func() { _ = rows.Close() }()
+	out := map[string]notify.Told{}
+	for rows.Next() {
+		var channel string
+		var body []byte
+		if err := rows.Scan(&channel, &body); err != nil {
+			return nil, err
+		}
+		var told notify.Told
+		if err := json.Unmarshal(body, &told); err != nil {
+			return nil, err
+		}
+		out[channel] = told
 	}
-	return told, err
+	return out, rows.Err()
 }
 
 // SetTold keeps what a channel has told about a subject.

@@ -174,8 +174,8 @@ func TestTheOutboxOutlivesTheProcess(t *testing.T) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if _, err := box.Change(t.Context(), func(b *outbox.Batch) error {
-		got, err := b.Told(chat, subject)
-		if got != told {
+		got, err := b.Told(subject)
+		if got[chat] != told {
 			t.Errorf("told %+v", got)
 		}
 		return err
