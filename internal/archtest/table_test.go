@@ -107,6 +107,7 @@ var rules = []rule{
 	})},
 	{from: "internal/health", may: []string{"internal/fault", "internal/object"}, pure: true, never: pureBans},
 	{from: "internal/drift", may: []string{"internal/fault", "internal/object"}, pure: true, never: pureBans},
+	{from: "internal/blame", may: []string{}, pure: true, never: pureBans},
 	{from: "internal/compare", may: []string{"internal/drift", "internal/fault", "internal/object"}, pure: true, never: pureBans},
 
 	{from: "internal/cluster", may: []string{"internal/fault", "internal/object"}, never: join(outside, []ban{

@@ -100,7 +100,7 @@ func New(s Streams, d Deps) *cobra.Command {
 		&cobra.Group{ID: "local", Title: "Without a daemon:"},
 	)
 	add(root, "start", e.up(), e.run(), e.install(), e.login(), e.ui())
-	look := []*cobra.Command{e.status(), e.get(), e.tree(), e.why(), e.history(), e.drift(), e.dora()}
+	look := []*cobra.Command{e.status(), e.get(), e.tree(), e.why(), e.blame(), e.history(), e.drift(), e.changes(), e.logs(), e.dora()}
 	act := []*cobra.Command{
 		e.sync(), e.refresh(), e.cancel(), e.wait(), e.hold(), e.suspend(), e.resume(), e.adopt(), e.rollback(),
 	}

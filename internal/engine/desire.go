@@ -251,6 +251,15 @@ func inSource(s Source, err error) error {
 }
 
 func (e *Engine) renderSource(ctx context.Context, in input, where render.Target, mounts map[string]*tree.FS) (render.Result, error) {
+	files, req, err := e.renderable(ctx, in, where, mounts)
+	if err != nil {
+		return render.Result{}, err
+	}
+	return e.o.Renderer.Render(ctx, files, req)
+}
+
+// renderable gives the files and the request of a source as its renderer gets them.
+func (e *Engine) renderable(ctx context.Context, in input, where render.Target, mounts map[string]*tree.FS) (render.Files, render.Request, error) {
 	req := in.source.Render
 	req.Path = path.Clean("./" + req.Path)
 	req.Target = where
@@ -264,20 +273,20 @@ func (e *Engine) renderSource(ctx context.Context, in input, where render.Target
 	if req.Kind == render.Detect {
 		kind, err := render.Resolve(files, req)
 		if err != nil {
-			return render.Result{}, err
+			return nil, req, err
 		}
 		req.Kind = kind
 	}
 	if req.Kind == render.Helm {
 		vendored, err := e.dependencies(ctx, in.namespace, files, path.Join(req.Path, req.Helm.Chart))
 		if err != nil {
-			return render.Result{}, err
+			return nil, req, err
 		}
 		if vendored != nil {
 			files = tree.Mount(files, vendored)
 		}
 	}
-	return e.o.Renderer.Render(ctx, files, req)
+	return files, req, nil
 }
 
 // dependencies fetches what a chart in Git names in its lock and does not vendor, to be mounted where it belongs.

@@ -99,7 +99,7 @@ func summarize(f facts, o outcome) Snapshot {
 		s.Next = mend(o.err.Class, f.spec.Key.Name)
 	}
 	if s.Blocking == nil && (s.State == StateDegraded || s.State == StateDeploying || s.State == StateFailed) {
-		s.Blocking = blame(f, o)
+		s.Blocking = blocker(f, o)
 	}
 	s.Actions = actions(s.State, f.spec)
 	return s
@@ -175,7 +175,7 @@ func progressMessage(p *Progress) string {
 	return m
 }
 
-func blame(f facts, o outcome) *Blocking {
+func blocker(f facts, o outcome) *Blocking {
 	if o.progress != nil && len(o.progress.Waiting) > 0 {
 		w := o.progress.Waiting[0]
 		return &Blocking{Object: w.Object, Message: w.Message}

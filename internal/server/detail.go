@@ -22,6 +22,7 @@ type DetailEngine interface {
 	Graph(ctx context.Context, key engine.Key, req engine.GraphRequest) (engine.Forest, error)
 	Compare(ctx context.Context, key engine.Key, req engine.CompareRequest) (engine.Compared, error)
 	Manifest(ctx context.Context, key engine.Key, id object.ID, side engine.Side) (engine.ManifestView, error)
+	Blame(ctx context.Context, key engine.Key, req engine.BlameRequest) (engine.BlameView, error)
 	EventsOf(ctx context.Context, key engine.Key, id *object.ID) ([]engine.Notice, error)
 	Containers(ctx context.Context, key engine.Key, id object.ID) ([]engine.ContainerView, error)
 	Logs(ctx context.Context, key engine.Key, req engine.LogRequest, to engine.LogReader) (int, error)
@@ -65,6 +66,10 @@ func (s *Server) detailCalls() []operation {
 			query: diffQuery{}, answer: httpapi.Diff{}, handle: d.diff,
 		}),
 		get("/manifest", operation{doc: "One object as YAML, as Git says it or as it is live.", query: manifestQuery{}, answer: httpapi.Manifest{}, handle: d.manifest}),
+		get("/blame", operation{
+			doc:   "Where the fields of an object come from: the file and line that sets each, and the commit that changed it last.",
+			query: blameQuery{}, answer: httpapi.Blame{}, handle: d.blame,
+		}),
 		get("/events", operation{doc: "Kubernetes events of an App's objects, newest first.", query: objectQuery{}, answer: httpapi.List[httpapi.Event]{}, handle: d.events}),
 		get("/logs", operation{
 			doc:   "Logs of an object's containers, line by line. Events: lines, dropped, problem, end.",

@@ -31,6 +31,10 @@ func (s *detailStub) Manifest(context.Context, engine.Key, object.ID, engine.Sid
 	return engine.ManifestView{}, s.failure
 }
 
+func (s *detailStub) Blame(context.Context, engine.Key, engine.BlameRequest) (engine.BlameView, error) {
+	return engine.BlameView{}, s.failure
+}
+
 func (s *detailStub) EventsOf(context.Context, engine.Key, *object.ID) ([]engine.Notice, error) {
 	return nil, s.failure
 }
