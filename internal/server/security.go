@@ -70,7 +70,7 @@ func (s *Server) identify(r *http.Request) (session, error) {
 	case in == nil:
 		return session{}, errSignIn
 	}
-	id, err := in.Who(answerTo(r), r)
+	id, err := s.byCookie(r)
 	if errors.Is(err, signin.ErrNone) {
 		return session{}, errSignIn
 	}
@@ -81,6 +81,19 @@ func (s *Server) identify(r *http.Request) (session, error) {
 		return session{}, errForeign
 	}
 	return session{User: User(id.User), Expires: id.Expires, CSRF: id.CSRF, SignOut: in.Front().Base + signOutPath[1:]}, nil
+}
+
+// byCookie names the owner of the session. To ask again for the same request, as a stream does, is no use of the session.
+func (s *Server) byCookie(r *http.Request) (signin.Identity, error) {
+	in, seen := s.o.Security.SignIn, seenOf(r)
+	if seen.id != nil {
+		return in.Still(r.Context(), *seen.id)
+	}
+	id, err := in.Who(seen.answer, r)
+	if err == nil {
+		seen.id = &id
+	}
+	return id, err
 }
 
 func bearer(r *http.Request) (string, bool) {
@@ -217,17 +230,23 @@ func (s *Server) signOut(c *call) error {
 	return c.reply(httpapi.SignedOut{Next: s.o.Security.SignIn.SignOut(answerTo(c.Request), c.Request)})
 }
 
-type answerKey struct{}
-
-// answerTo is the header of the answer to r, for cookies: signing in and out happens where only the request is known.
-func answerTo(r *http.Request) http.Header {
-	h, ok := r.Context().Value(answerKey{}).(http.Header)
-	if !ok {
-		return http.Header{}
-	}
-	return h
+// seen is what is known of one request while it is served.
+type seen struct {
+	answer http.Header      // of the answer, for cookies: signing in and out happens where only the request is known
+	id     *signin.Identity // of the session, once it was asked about
 }
 
+type seenKey struct{}
+
+func seenOf(r *http.Request) *seen {
+	if s, ok := r.Context().Value(seenKey{}).(*seen); ok {
+		return s
+	}
+	return &seen{answer: http.Header{}}
+}
+
+func answerTo(r *http.Request) http.Header { return seenOf(r).answer }
+
 func withAnswer(w http.ResponseWriter, r *http.Request) *http.Request {
-	return r.WithContext(context.WithValue(r.Context(), answerKey{}, w.Header()))
+	return r.WithContext(context.WithValue(r.Context(), seenKey{}, &seen{answer: w.Header()}))
 }

@@ -156,23 +156,36 @@ func (ss *sessions) remembers(key secret) bool {
 	return ss.known[key.index()] != nil
 }
 
-// get gives an open session, and notes that it is in use.
-func (ss *sessions) get(ctx context.Context, key secret) (session, error) {
-	in, noted, err := ss.load(ctx, key)
+// look gives an open session.
+func (ss *sessions) look(ctx context.Context, key secret) (in session, noted time.Time, err error) {
+	in, noted, err = ss.load(ctx, key)
 	if err != nil {
-		return session{}, err
+		return session{}, noted, err
 	}
 	now := ss.now()
 	if !now.Before(in.Until) {
 		ss.drop(ctx, key)
-		return session{}, over("the sign-in has run out")
+		return session{}, noted, over("the sign-in has run out")
 	}
 	if !now.Before(in.Seen.Add(ss.idle)) {
 		ss.drop(ctx, key)
-		return session{}, over(fmt.Sprintf("the sign-in has ended: it was not used for %s", ss.idle))
+		return session{}, noted, over(fmt.Sprintf("the sign-in has ended: it was not used for %s", ss.idle))
 	}
-	in.Seen = now
+	return in, noted, nil
+}
+
+// use gives an open session, and notes that somebody uses it.
+func (ss *sessions) use(ctx context.Context, key secret) (session, error) {
+	in, noted, err := ss.look(ctx, key)
+	if err != nil {
+		return session{}, err
+	}
+	now := ss.now()
 	if now.Sub(noted) >= ss.idle/20 {
+		if in, err = ss.reread(ctx, key); err != nil { // another replica may have changed it
+			return session{}, err
+		}
+		in.Seen = now
 		return in, ss.update(ctx, key, in)
 	}
 	ss.mu.Lock()
@@ -180,6 +193,7 @@ func (ss *sessions) get(ctx context.Context, key secret) (session, error) {
 	if k := ss.known[key.index()]; k != nil {
 		k.Seen = now
 	}
+	in.Seen = now
 	return in, nil
 }
 

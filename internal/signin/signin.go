@@ -111,7 +111,11 @@ func (s *Service) Who(answer http.Header, r *http.Request) (Identity, error) {
 			return Identity{}, err
 		}
 	}
-	id, err := s.Still(r.Context(), Identity{session: key})
+	in, err := s.sessions.use(r.Context(), key)
+	var id Identity
+	if err == nil {
+		id, err = s.vouched(r.Context(), key, in)
+	}
 	if fault.Is(err, fault.AuthenticationFailed) {
 		s.front.forget(answer, r)
 		return id, err
@@ -120,27 +124,31 @@ func (s *Service) Who(answer http.Header, r *http.Request) (Identity, error) {
 	return id, err
 }
 
-// Still says whether a session goes on, and who it belongs to now: groups may have changed. Errors are those of Who.
+// Still says whether a session goes on, and who it belongs to now: groups may have changed. It is no use of the session:
+// a page that only stays open does not keep somebody signed in. Errors are those of Who.
 func (s *Service) Still(ctx context.Context, id Identity) (Identity, error) {
-	in, err := s.sessions.get(ctx, id.session)
+	in, _, err := s.sessions.look(ctx, id.session)
 	if err != nil {
 		return Identity{}, err
 	}
-	user := in.User
-	switch {
-	case in.Token != "":
-		if user, err = s.o.Owner(ctx, in.Token); fault.Is(err, fault.AuthenticationFailed) {
-			s.end(ctx, id.session, in)
+	return s.vouched(ctx, id.session, in)
+}
+
+// vouched asks whoever vouches for the session's owner, when it is time to.
+func (s *Service) vouched(ctx context.Context, key secret, in session) (Identity, error) {
+	var err error
+	if in.Token != "" {
+		if in.User, err = s.o.Owner(ctx, in.Token); fault.Is(err, fault.AuthenticationFailed) {
+			s.end(ctx, key, in)
 			return Identity{}, over("the token of this sign-in is no longer accepted")
 		}
-	case in.due(s.o.Now()):
-		in, err = s.confirm(ctx, id.session, in)
-		user = in.User
+	} else if in.due(s.o.Now()) {
+		in, err = s.confirm(ctx, key, in)
 	}
 	if err != nil {
 		return Identity{}, err
 	}
-	return Identity{User: user, Expires: in.Until, CSRF: id.session.csrf(), session: id.session}, nil
+	return Identity{User: in.User, Expires: in.Until, CSRF: key.csrf(), session: key}, nil
 }
 
 // Attempt counts a try to get in from the address of r. back takes it back, for a try that was rightful. The error is a
@@ -183,9 +191,17 @@ func (s *Service) confirm(ctx context.Context, key secret, in session) (session,
 	out, err, _ := s.flight.Do(key.index(), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 		defer cancel()
-		now, err := s.sessions.get(ctx, key)
-		if err != nil || !now.due(s.o.Now()) { // another call, or another replica, has done it
+		now, err := s.sessions.reread(ctx, key)
+		if err != nil {
 			return now, err
+		}
+		now.Pause = in.Pause
+		if in.Seen.After(now.Seen) {
+			now.Seen = in.Seen
+		}
+		if !now.due(s.o.Now()) { // another call, or another replica, has done it
+			s.sessions.keep(key, now)
+			return now, nil
 		}
 		return s.confirmOnce(ctx, key, now)
 	})

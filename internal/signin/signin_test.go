@@ -94,6 +94,58 @@ func TestASessionEnds(t *testing.T) {
 	})
 }
 
+func TestAPageThatOnlyStaysOpenKeepsNobodySignedIn(t *testing.T) {
+	s := open(t, nil)
+	b := oidctest.NewBrowser(t)
+	s.paste(b, "kube")
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, s.http.URL+"/me", nil)
+	site, _ := url.Parse(s.http.URL)
+	for _, c := range b.Client.Jar.Cookies(site) {
+		r.AddCookie(c)
+	}
+	id, err := s.Who(http.Header{}, r)
+	for range 8 {
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.clock.pass(time.Hour)
+		id, err = s.Still(t.Context(), id)
+	}
+	if !fault.Is(err, fault.AuthenticationFailed) {
+		t.Errorf("after eight hours: %v", err)
+	}
+	s.wantNobody(b)
+}
+
+func TestTwoReplicasDoNotUndoEachOthersChecks(t *testing.T) {
+	s := open(t, nil)
+	other := s.again(s.o.Config, s.store)
+	now := s.clock.now()
+	key, err := s.sessions.create(t.Context(), session{Way: "people", User: User{Name: "ada"}, Refresh: "one", Check: now.Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine, err := s.sessions.use(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.clock.pass(30 * time.Minute) // long enough for its use to be noted anew
+	if _, err := other.sessions.use(t.Context(), key); err != nil {
+		t.Fatal(err)
+	}
+	mine.Refresh = "two"
+	if err := s.sessions.update(t.Context(), key, mine); err != nil {
+		t.Fatal(err)
+	}
+	s.clock.pass(30 * time.Minute)
+	if in, err := other.sessions.use(t.Context(), key); err != nil || in.Refresh != "two" {
+		t.Errorf("%q, %v", in.Refresh, err)
+	}
+	if in, err := s.sessions.reread(t.Context(), key); err != nil || in.Refresh != "two" {
+		t.Errorf("the store has %q, %v", in.Refresh, err)
+	}
+}
+
 func TestASessionOutlivesARestartAndGoesOnAtAnotherReplica(t *testing.T) {
 	s := open(t, nil)
 	b := oidctest.NewBrowser(t)
