@@ -76,7 +76,7 @@ func (s *Server) route(op operation) {
 	if op.needs.kind == needUnset || op.handle == nil || op.doc == "" {
 		panic("server: the operation " + op.method + " " + op.path + " is not complete") // a defect, seen by every test
 	}
-	s.mux.HandleFunc(op.method+" "+op.path, func(w http.ResponseWriter, r *http.Request) {
+	s.mux.HandleFunc(op.method+" "+op.path, s.metrics.measured(op, s.o.Now, func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		c := &call{ResponseWriter: w, Request: r, key: engine.Key{Namespace: r.PathValue("namespace"), Name: r.PathValue("name")}}
 		err := s.admit(c, op)
@@ -86,7 +86,7 @@ func (s *Server) route(op operation) {
 		if err != nil {
 			s.fail(w, err)
 		}
-	})
+	}))
 }
 
 // admit looks at who calls, and whether they may.

@@ -86,13 +86,15 @@ type Server struct {
 	catalog *catalog
 	streams *streams
 	day     lastDay
+	metrics *metrics
 }
 
 const maxBody = 1 << 20
 
 // New makes the public handler: API, health, metrics and webhook.
 func New(o Options) *Server {
-	s := &Server{o: o, mux: http.NewServeMux(), catalog: newCatalog(o), streams: newStreams()}
+	s := &Server{o: o, mux: http.NewServeMux(), catalog: newCatalog(o), streams: newStreams(), metrics: newMetrics()}
+	o.Registry.MustRegister(s.collectors()...)
 	if s.o.DORA.Matching == nil {
 		s.o.DORA.Matching = s.matching
 	}
