@@ -3,6 +3,7 @@ import { useDeferredValue, useState } from 'react'
 import { problemOf } from '../api/client'
 import { Banner, CommitRef, CopyButton, EmptyState, Icon, Problem, Skeleton, T, plain } from '../components'
 import css from './blame.module.css'
+import { NotOurs } from './NotOurs'
 import { valueText } from './diffgroups'
 import events from './events.module.css'
 import parts from './parts.module.css'
@@ -18,6 +19,7 @@ export default function Blame({ object }: { object: string }) {
   const [find, setFind] = useState('')
   const word = useDeferredValue(find.toLowerCase())
   const [most, setMost] = useState(150)
+  if (q.error && problemOf(q.error).reason === 'NotOwned') return <NotOurs />
   if (q.error) return <Problem what="Asking who set the fields" problem={problemOf(q.error)} />
   if (!q.data) return <Skeleton rows={8} height={44} label="Reading the history of each field" />
   const all = q.data.fields

@@ -6,6 +6,7 @@ import { split } from './diffgroups'
 import css from './diff.module.css'
 import { DiffObject } from './DiffObject'
 import { KindIcon } from './kinds'
+import { NotOurs } from './NotOurs'
 import parts from './parts.module.css'
 import { deploymentsQuery, diffQuery, objectDiffQuery } from './queries'
 import type { Diff as DiffAnswer, ObjectDiff } from './types'
@@ -21,7 +22,7 @@ export function sideName(side: string): string {
 /** Diff compares two sides of the App: what Git says, what was applied, what is live, or a past deployment. */
 export default function Diff() {
   const { place } = usePlace()
-  const q = useInfiniteQuery(diffQuery(place, { left: place.search.left, right: place.search.right }))
+  const q = useInfiniteQuery(diffQuery(place, { left: place.search.left, right: place.search.right, quiet: place.search.quiet }))
   const first = q.data?.pages[0]
   const objects = useMemo(() => q.data?.pages.flatMap((p) => p.objects) ?? [], [q.data])
   const problems = q.data?.pages.flatMap((p) => p.problems ?? []) ?? []
@@ -37,7 +38,10 @@ export default function Diff() {
         </details>
       )}
       {first && objects.length === 0 && (
-        <EmptyState title="No differences" icon="check" tone="good"><p>Compared {counted(first.compared, 'object')} <Ago at={first.at} suffix=" ago" />.</p></EmptyState>
+        <EmptyState title="No differences" icon="check" tone="good">
+          <p>Compared {counted(first.compared, 'object')} <Ago at={first.at} suffix=" ago" />.</p>
+          <Quiet answer={first} />
+        </EmptyState>
       )}
       {first && objects.length > 0 && <Objects answer={first} objects={objects} />}
       {q.hasNextPage && <Button onClick={() => void q.fetchNextPage()} busy={q.isFetchingNextPage}>Show more objects</Button>}
@@ -79,14 +83,13 @@ const signs: Record<string, string> = { added: '+', removed: '−', changed: '~'
 function Objects({ answer, objects }: { answer: DiffAnswer; objects: readonly ObjectDiff[] }) {
   const { loud, quiet } = split(objects)
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set())
-  const [noisy, setNoisy] = useState(false)
-  const shown = noisy ? [...loud, ...quiet] : loud
+  const shown = [...loud, ...quiet]
   const allClosed = shown.every((o) => closed.has(o.object))
   return (
     <>
       <div className="spread">
         <p className="muted" role="status">
-          {counted(loud.length, 'object')} of {answer.compared} {loud.length === 1 ? 'differs' : 'differ'}{quiet.length > 0 && `, ${quiet.length} more by noise alone`}. Compared <Ago at={answer.at} suffix=" ago" />.
+          {counted(loud.length, 'object')} of {answer.compared} {loud.length === 1 ? 'differs' : 'differ'}{quiet.length > 0 && `, ${quiet.length} by noise alone`}. Compared <Ago at={answer.at} suffix=" ago" />.
         </p>
         <Button small onClick={() => setClosed(allClosed ? new Set() : new Set(shown.map((o) => o.object)))}>{allClosed ? 'Open all' : 'Close all'}</Button>
       </div>
@@ -108,7 +111,7 @@ function Objects({ answer, objects }: { answer: DiffAnswer; objects: readonly Ob
               </a>
             )
           })}
-          {quiet.length > 0 && <Button small kind="quiet" onClick={() => setNoisy(!noisy)}>{noisy ? 'Hide' : 'Show'} {quiet.length} by noise alone</Button>}
+          <Quiet answer={answer} />
         </nav>
         <div className={parts.stack}>
           {shown.map((o) => (
@@ -117,11 +120,20 @@ function Objects({ answer, objects }: { answer: DiffAnswer; objects: readonly Ob
               onToggle={() => setClosed((c) => (c.has(o.object) ? new Set([...c].filter((x) => x !== o.object)) : new Set([...c, o.object])))}
             />
           ))}
-          {loud.length === 0 && !noisy && <EmptyState title="Nothing that matters differs" icon="check" tone="good"><p>What differs was filled in or changed by others, and is not ours.</p></EmptyState>}
         </div>
       </div>
     </>
   )
+}
+
+/** Quiet says how much differs that wants nobody's attention, and shows it when asked. */
+function Quiet({ answer }: { answer: DiffAnswer }) {
+  const { place, go } = usePlace()
+  const n = answer.quietObjects ?? 0
+  if (place.search.quiet === 'true') return <Button small kind="quiet" onClick={() => go({ search: { quiet: undefined } }, 'replace')}>Leave out the noise</Button>
+  if (n === 0) return null
+  const fields = Object.values(answer.quiet ?? {}).reduce((a, b) => a + b, 0)
+  return <Button small kind="quiet" title="Fields that the API server filled in, and fields of other managers" onClick={() => go({ search: { quiet: 'true' } }, 'replace')}>Noise: {counted(fields, 'field')} of {counted(n, 'object')}</Button>
 }
 
 const anchor = (object: string) => `diff-${object.replace(/[^\w.-]/g, '_')}`
@@ -136,7 +148,7 @@ export function ObjectDiffTab({ object }: { object: string }) {
   return (
     <div className={parts.stack}>
       <Sides left={left} right={right} />
-      {q.error && <Problem what="Comparing" problem={problemOf(q.error)} />}
+      {q.error && (problemOf(q.error).reason === 'NotOwned' ? <NotOurs /> : <Problem what="Comparing" problem={problemOf(q.error)} />)}
       {!q.data && !q.error && <Skeleton rows={5} height={40} />}
       {q.data?.problems?.map((p, i) => <Problem key={i} what="Comparing" problem={p} />)}
       {q.data && !o && !q.data.problems?.length && <EmptyState title="No differences" icon="check" tone="good"><p>{sideName(left)} and {sideName(right).toLowerCase()} say the same.</p></EmptyState>}

@@ -24,13 +24,16 @@ interface DiffObjectProps {
   bare?: boolean
 }
 
+/** Sides that the server gives as YAML. */
+const written = new Set(['git', 'applied', 'live'])
+
 const actionWords: Record<string, string> = { added: 'is new', removed: 'goes', changed: 'changes' }
 
 /** DiffObject is one object that differs: its fields, or its YAML. */
 export function DiffObject({ id, diff, sides, open, onToggle, bare }: DiffObjectProps) {
   const [mode, setMode] = useState('fields')
   const o = parseID(diff.object)
-  const both = ['git', 'live'].includes(sides.left) && ['git', 'live'].includes(sides.right) && sides.left !== sides.right
+  const both = written.has(sides.left) && written.has(sides.right) && sides.left !== sides.right
   return (
     <section id={id} tabIndex={-1} className={css.object} data-action={diff.action} aria-label={plain(`${o.kind} ${o.name} ${actionWords[diff.action] ?? diff.action}`)}>
       <header className={css.head}>

@@ -51,10 +51,11 @@ export default function Plan({ app, onClose }: { app: App; onClose: () => void }
     }
   }
 
-  const no = plan === undefined ? '' : hindrance(plan, app.name, typed) || deny('sync', 'approve')
+  const no = plan === undefined ? '' : hindrance(plan, app.name, typed) || (plan.guards?.length ? deny('sync', 'approve') : deny('sync'))
   const dangerous = plan !== undefined && frictionOf(plan) !== 'none'
   const footer = started !== undefined ? <Button kind="primary" onClick={onClose}>Close</Button> : (
     <>
+      {no && !plan?.empty && <span className={css.no}>{no}</span>}
       <Button onClick={onClose}>Not now</Button>
       {plan && <Button onClick={() => void q.refetch()} busy={q.isFetching}><Icon name="refresh" size={14} />Plan again</Button>}
       {plan && !plan.empty && <Button kind={dangerous ? 'danger' : 'primary'} denied={no} busy={sending} onClick={() => void sync()}><Icon name="sync" size={15} />Sync{plan.counts.delete > 0 && `, delete ${plan.counts.delete}`}</Button>}
@@ -137,7 +138,7 @@ function WaveBox({ wave: w }: { wave: Wave }) {
   const shown = all ? w.steps : w.steps.slice(0, 40)
   return (
     <li className={css.wave}>
-      <h3>{phases[w.phase] ?? w.phase}{w.wave !== 0 && <span className="muted"> · wave {w.wave}</span>} <span className="muted">{counted(w.steps.length, 'step')}</span></h3>
+      <h3>{phases[w.phase] ?? w.phase}{w.wave !== 0 && <span className="muted">, wave {w.wave}</span>}<span className={css.count}>{counted(w.steps.length, 'step')}</span></h3>
       <ul>
         {shown.map((s) => {
           const o = parseID(s.object)

@@ -43,7 +43,9 @@ export default function Timeline({ app }: { app: App }) {
 
 function Row({ d, chosen, onChoose, onBack }: { d: Deployment; chosen: boolean; onChoose: () => void; onBack: (() => void) | undefined }) {
   const state = outcomeState(d.outcome)
-  const name = plain(`${d.outcome} ${d.commit ? short(d.commit.sha) : short(d.bundle)} ${d.commit?.subject ?? ''}`)
+  // The commit that changed the App, which need not be the one that Git stood at.
+  const commit = d.commits?.[0] ?? d.commit
+  const name = plain(`${d.outcome} ${short(commit?.sha ?? d.bundle)} ${commit?.subject ?? ''}`)
   return (
     <li className={css.row} data-state={state} data-chosen={chosen || undefined}>
       <span className={css.dot}><StateGlyph state={state} size={18} /></span>
@@ -51,11 +53,11 @@ function Row({ d, chosen, onChoose, onBack }: { d: Deployment; chosen: boolean; 
         <div className={css.first}>
           <span className={css.outcome}>{d.outcome === 'Running' ? 'Running' : d.outcome}</span>
           {d.rollback && <span className={css.back}><Icon name="back" size={12} />rollback</span>}
-          {d.commit ? <CommitRef commit={d.commit} brief /> : <span className="mono">{short(d.bundle)}</span>}
+          {commit ? <CommitRef commit={commit} brief /> : <span className="mono">{short(d.bundle)}</span>}
           <span className={css.when} title={exact(d.started)}><Ago at={known(d.ended) ? d.ended : d.started} suffix=" ago" /></span>
         </div>
         <div className={css.second}>
-          {d.commit?.author && <span><T>{d.commit.author}</T></span>}
+          {commit?.author && <span><T>{commit.author}</T></span>}
           <span><T>{trigger(d)}</T></span>
           {d.duration !== undefined && d.duration > 0 && <span title="from the start to the end of the attempt">took {duration(d.duration)}</span>}
           {d.leadTime !== undefined && d.leadTime > 0 && <span title="from the newest commit to healthy">{duration(d.leadTime)} from commit to healthy</span>}
@@ -67,7 +69,7 @@ function Row({ d, chosen, onChoose, onBack }: { d: Deployment; chosen: boolean; 
         {d.commits && d.commits.length > 1 && (
           <details className={css.commits}>
             <summary>{d.commits.length} commits touched its inputs</summary>
-            <ul className={parts.stack}>{d.commits.map((c) => <li key={c.sha}><CommitRef commit={c} /></li>)}</ul>
+            <ul className={parts.stack}>{d.commits.map((c, i) => <li key={i}><CommitRef commit={c} /></li>)}</ul>
           </details>
         )}
       </article>
@@ -118,7 +120,7 @@ function Compare({ left, right }: { left: string; right: string }) {
       {c.commits && c.commits.length > 0 && (
         <details className={css.commits} open={c.commits.length < 6}>
           <summary>{counted(c.commits.length, 'commit')}</summary>
-          <ul className={parts.stack}>{c.commits.map((x) => <li key={x.sha}><CommitRef commit={x} /></li>)}</ul>
+          <ul className={parts.stack}>{c.commits.map((x, i) => <li key={i}><CommitRef commit={x} /></li>)}</ul>
         </details>
       )}
       {c.diff.objects.length === 0 && <p className="muted">The objects are the same.</p>}
@@ -128,5 +130,5 @@ function Compare({ left, right }: { left: string; right: string }) {
 }
 
 function Side({ d }: { d: Deployment }) {
-  return <span className={css.sideOf}><StateGlyph state={outcomeState(d.outcome)} />{d.commit ? <CommitRef commit={d.commit} brief /> : <code>{short(d.bundle)}</code>}<span className="muted"><Ago at={d.started} suffix=" ago" /></span></span>
+  return <span className={css.sideOf}><StateGlyph state={outcomeState(d.outcome)} />{d.commits?.[0] ?? d.commit ? <CommitRef commit={d.commits?.[0] ?? d.commit} brief /> : <code>{short(d.bundle)}</code>}<span className="muted"><Ago at={d.started} suffix=" ago" /></span></span>
 }

@@ -1,24 +1,27 @@
 import { useQuery } from '@tanstack/react-query'
-import { useState } from 'react'
+import { useMemo, useState } from 'react'
 import { problemOf } from '../api/client'
 import { Ago, CommitRef, CopyButton, Icon, Problem, Skeleton, StateWord, T, exact, known, plain } from '../components'
-import { type App, objectDiffQuery, whyQuery } from './queries'
-import type { Excerpt, Why as WhyAnswer } from './types'
+import { type App, graphQuery, objectDiffQuery, whyQuery } from './queries'
+import type { Excerpt, Health, Node, Why as WhyAnswer } from './types'
 import { type ObjectTabID, usePlace } from './url'
-import { type ChainStep, chain, culprits } from './whychain'
+import { type ChainStep, chain, culprits, findChild } from './whychain'
 import css from './why.module.css'
 import { formatID } from './words'
 
 /** Why is the chain of causes of one object, or ("app") of the App by the object that is to blame. */
 export function Why({ app, object }: { app: App; object: string }) {
   const { place, go } = usePlace()
-  const why = useQuery(whyQuery(place, object))
-  const id = why.data?.object && why.data.object.id.kind !== '' ? formatID(why.data.object.id) : object
-  const known = why.data?.object !== undefined && !why.data.object.missing
-  const diff = useQuery({ ...objectDiffQuery(place, id, 'git', 'live'), enabled: known })
+  const { owner, node, ready } = useOwner(object)
+  const why = useQuery({ ...whyQuery(place, owner), enabled: ready })
+  const id = why.data?.object && why.data.object.id.kind !== '' ? formatID(why.data.object.id) : owner
+  const stems = owner !== object && why.data?.object !== undefined && node !== undefined
+  const child = stems ? (findChild(why.data!.object!, object) ?? { by: node.parent ?? owner, health: { level: node.health, reason: node.reason, message: node.message } as Health, events: [], children: [] }) : undefined
+  const there = why.data?.object !== undefined && !why.data.object.missing
+  const diff = useQuery({ ...objectDiffQuery(place, id, 'git', 'live'), enabled: there })
   if (why.error && why.data === undefined) return <Problem what="Asking why" problem={problemOf(why.error)} />
   if (why.data === undefined) return <Skeleton rows={8} height={34} label="Asking why" />
-  const steps = chain({ why: why.data, app, diff: diff.data })
+  const steps = chain({ why: why.data, app, diff: diff.data, child })
   const causes = culprits(steps)
   return (
     <div className={css.why}>
@@ -38,11 +41,25 @@ export function Why({ app, object }: { app: App; object: string }) {
         </ul>
       )}
       <ol className={css.chain}>
-        {steps.map((s) => <Step key={s.key} step={s} first={causes.includes(s)} onTab={(tab) => go({ object: id, objectTab: tab })} />)}
+        {steps.map((s) => <Step key={s.key} step={s} first={causes.includes(s)} onTab={(tab) => go({ object: child && (tab === 'events' || tab === 'live') ? object : id, objectTab: tab })} />)}
       </ol>
-      <Next why={why.data} app={app} />
+      <Next why={why.data} app={app} pod={object.startsWith('Pod/') ? object : deepest(why.data)} />
     </div>
   )
+}
+
+/** What of ours an object stems from, by the graph; itself where it is ours, or not in the graph. */
+function useOwner(object: string): { owner: string; node: Node | undefined; ready: boolean } {
+  const { place } = usePlace()
+  const expand = useMemo(() => (place.search.open ?? '').split(',').filter(Boolean), [place.search.open])
+  const graph = useQuery({ ...graphQuery(place, expand, 'calm'), enabled: object !== 'app' })
+  return useMemo(() => {
+    const byID = new Map(graph.data?.nodes.map((n) => [n.id, n]))
+    const node = byID.get(object)
+    let owner = node
+    for (let i = 0; i < 50 && owner !== undefined && !owner.ours && owner.parent; i++) owner = byID.get(owner.parent)
+    return { owner: owner?.ours ? owner.id : object, node, ready: object === 'app' || !graph.isPending }
+  }, [graph.data, graph.isPending, object])
 }
 
 const marks = { ok: 'check', bad: 'x', wait: 'clock', off: 'minus' } as const
@@ -98,10 +115,9 @@ export function ExcerptBox({ excerpt }: { excerpt: Excerpt }) {
   )
 }
 
-function Next({ why, app }: { why: WhyAnswer; app: App }) {
+function Next({ why, app, pod }: { why: WhyAnswer; app: App; pod: string | undefined }) {
   const { go } = usePlace()
   const has = (a: string) => app.actions?.includes(a) ?? false
-  const pod = deepest(why)
   const actions: [string, string, () => void][] = []
   if (pod) actions.push(['list', 'Read its log', () => go({ object: pod, objectTab: 'logs' })])
   if (has('rollback') && app.state !== 'Synced') actions.push(['back', 'Roll back…', () => go({ search: { dialog: 'rollback' } })])

@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query'
 import { enc, get, post } from '../api/client'
-import type { AppRow } from '../api/types'
+import type { AppPage, AppRow } from '../api/types'
 import { pollWhileLive } from '../live'
 import type {
   AppView, Blame, Change, Comparison, Container, Deployment, Diff, Graph, Key, KubeEvent, List, Manifest, Plan, Reverted, Why,
@@ -15,7 +15,15 @@ const at = (k: Key, rest: string) => enc`apps/${k.namespace}/${k.name}` + (rest 
 const under = (k: Key, ...rest: unknown[]) => ['app', k.namespace, k.name, ...rest]
 
 export const appView = (k: Key) =>
-  queryOptions({ queryKey: under(k), queryFn: ({ signal }) => get<App>(at(k, ''), {}, signal) })
+  queryOptions({
+    queryKey: under(k),
+    queryFn: async ({ signal }): Promise<App> => {
+      // The list's row adds the commit, the cluster and the images. Without it the page is poorer, not broken.
+      const row = get<AppPage>('apps', { filter: `app:${k.namespace}/${k.name}`, limit: 1 }, signal).catch(() => undefined)
+      const [view, page] = await Promise.all([get<AppView>(at(k, ''), {}, signal), row])
+      return { ...page?.items.find((r) => r.namespace === k.namespace && r.name === k.name), ...view }
+    },
+  })
 
 /** The graph is asked again every few seconds while somebody looks and something moves: Pods are in no stream. */
 export const graphQuery = (k: Key, expand: readonly string[], busy: Busy) =>
@@ -34,7 +42,7 @@ export const whyQuery = (k: Key, object: string) =>
     refetchInterval: pollWhileLive(10_000),
   })
 
-export interface Sides { left?: string | undefined; right?: string | undefined; object?: string | undefined }
+export interface Sides { left?: string | undefined; right?: string | undefined; quiet?: string | undefined }
 
 export const diffQuery = (k: Key, s: Sides) =>
   infiniteQueryOptions({

@@ -4,9 +4,13 @@
  */
 
 export type {
-  Blame, BlameLine, Change, CommitRef, Comparison, Container, Deployment, Diff, FieldDiff, Graph, ImageChange, KubeEvent, List, LogLine,
+  Blame, BlameLine, Change, CommitRef, Comparison, Container, Deployment, FieldDiff, Graph, ImageChange, KubeEvent, List, LogLine,
   Manifest, Node, ObjectDiff, Plan, PlanCounts, PlanStep, ProblemBody,
 } from '../api/types'
+import type { Diff as Compared } from '../api/types'
+
+/** A comparison; what differs by noise alone is counted, and listed when asked for. */
+export interface Diff extends Compared { quiet?: Record<string, number>; quietObjects?: number }
 
 export interface ID { group?: string; kind: string; namespace?: string; name: string }
 export interface Key { namespace: string; name: string }

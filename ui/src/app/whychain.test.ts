@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import type { AppView, Diff, Why } from './types'
-import { type ChainStep, causes, chain, culprit, stepKeys } from './whychain'
+import { type ChainStep, causes, chain, culprit, findChild, stepKeys } from './whychain'
 
 const id = { group: 'apps', kind: 'Deployment', namespace: 'shop', name: 'web' }
 const base: Why = {
@@ -79,6 +79,28 @@ describe('the chain of causes', () => {
   it('says of a missing object that was applied that it is not there', () => {
     const steps = chain({ why: { ...base, object: { ...base.object!, missing: true, health: { level: 'Missing' } } } })
     expect(culprit(steps)!.key).toBe('live')
+  })
+})
+
+describe('the chain of something that a controller made', () => {
+  const pod = { kind: 'Pod', namespace: 'shop', name: 'web-7c9-x2k' }
+  const object = {
+    ...base.object!, health: { level: 'Progressing' },
+    children: [{ id: { group: 'apps', kind: 'ReplicaSet', namespace: 'shop', name: 'web-7c9' }, health: { level: 'Progressing' }, children: [{ id: pod, health: { level: 'Degraded', reason: 'ImagePullBackOff' } }] }],
+  }
+  it('is its owner’s, with its own health, and says what made it', () => {
+    const child = findChild(object, 'Pod/shop/web-7c9-x2k')
+    expect(child?.by).toBe('ReplicaSet.apps/shop/web-7c9')
+    const steps = by(chain({ why: { ...base, object }, child }))
+    expect(steps.live!.text).toBe('Made by ReplicaSet web-7c9. Git says nothing about it itself.')
+    expect(steps.health).toMatchObject({ status: 'bad', text: 'Degraded · image pull back off' })
+    expect(steps.file!.file).toBe('apps/web.yaml:14')
+  })
+  it('makes a rollout that waits for a Pod which cannot start a cause, not a wait', () => {
+    expect(culprit(chain({ why: { ...base, object } }))).toMatchObject({ key: 'health', status: 'bad', lines: ['Pod web-7c9-x2k: image pull back off'] })
+  })
+  it('is not found where it does not stem from the object', () => {
+    expect(findChild(object, 'Pod/shop/other')).toBeUndefined()
   })
 })
 

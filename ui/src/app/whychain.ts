@@ -1,4 +1,4 @@
-import type { AppView, ChildView, CommitRef, Diff, Excerpt, Why } from './types'
+import type { AppView, ChildView, CommitRef, Diff, Excerpt, Health, ObjectView, Why, WhyEvent } from './types'
 import { counted, formatID, shortID, spaced } from './words'
 
 /** The steps from a commit to what runs, in their order. */
@@ -29,8 +29,30 @@ export interface ChainInput {
   readonly why: Why
   /** Where the App stands, for gates. */
   readonly app?: AppView | undefined
+  /** A child that a controller made of why.object: the chain is its owner's, its health its own. */
+  readonly child?: Child | undefined
   /** Of this object, git against live, where it is known: it tells admission and drift apart. */
   readonly diff?: Diff | undefined
+}
+
+/** An object that stems from one of ours. `by` is what made it. */
+export interface Child {
+  readonly by: string
+  readonly health: Health
+  readonly events: readonly WhyEvent[]
+  readonly children: readonly ChildView[]
+  readonly gone?: boolean
+}
+
+/** The child of this ID among what stems from an object, with its parent. */
+export function findChild(o: ObjectView, id: string): Child | undefined {
+  const stack = (o.children ?? []).map((c) => ({ c, by: formatID(o.id) }))
+  while (stack.length > 0) {
+    const { c, by } = stack.pop()!
+    if (formatID(c.id) === id) return { by, health: c.health, events: c.events ?? [], children: c.children ?? [] }
+    for (const below of c.children ?? []) stack.push({ c: below, by: formatID(c.id) })
+  }
+  return undefined
 }
 
 const titles: Record<StepKey, string> = {
@@ -67,8 +89,9 @@ function commit({ why }: ChainInput): Body {
   return { status: 'ok', text: '', commit: { sha: c.sha, subject: c.subject, author: c.author, when: c.when }, ...more }
 }
 
-function file({ why }: ChainInput): Body {
+function file({ why, child }: ChainInput): Body {
   const f = why.object?.file
+  if (f && child) return { status: 'ok', text: `It says ${shortID(formatID(why.object!.id))}, which this stems from.`, file: f }
   if (f) return { status: why.render?.error ? 'bad' : 'ok', text: '', file: f, tab: 'blame' }
   if (why.object === undefined) return { status: 'off', text: 'The App as a whole: its objects have a file each.' }
   return { status: 'off', text: 'It stands in no file: a controller made it, or Git no longer has it.' }
@@ -127,8 +150,9 @@ function admission({ why, diff }: ChainInput): Body {
   return { status: 'ok', text: `${counted(mutated.n, 'field')} changed on the way in${by}. ${filled}`.trim(), tab: 'diff' }
 }
 
-function live({ why, diff }: ChainInput): Body {
+function live({ why, diff, child }: ChainInput): Body {
   const o = why.object
+  if (child) return { status: 'ok', text: `Made by ${shortID(child.by)}. Git says nothing about it itself.`, tab: 'live' }
   if (o === undefined) return { status: 'off', text: 'The App as a whole.' }
   if (o.missing) return { status: why.render?.error || why.apply === undefined ? 'off' : 'bad', text: 'It is not in the cluster.' }
   const lines = why.drift?.map((d) => [d.kind, d.message].filter(Boolean).join(': ')) ?? []
@@ -142,20 +166,28 @@ function live({ why, diff }: ChainInput): Body {
   return { status: 'ok', text: 'As it was applied.', tab: 'live', ...more }
 }
 
-function health({ why }: ChainInput): Body {
+function health({ why, child }: ChainInput): Body {
   const o = why.object
+  if (child) return healthOf(child.health, child.children, child.events, undefined)
   if (o === undefined) {
     const bad = ['Failed', 'Degraded'].includes(why.state) && !why.render?.error
     return { status: bad ? 'bad' : why.state === 'Synced' ? 'ok' : 'off', text: why.state === 'Synced' ? why.message : bad ? why.message : 'Not known.' }
   }
   if (o.missing) return { status: 'off', text: 'Nothing there to be healthy.' }
-  const h = o.health
+  return healthOf(o.health, o.children ?? [], why.events ?? [], o.since)
+}
+
+function healthOf(h: Health, children: readonly ChildView[], events: readonly WhyEvent[], since: string | undefined): Body {
   const text = [h.level, h.reason && h.reason !== h.level ? spaced(h.reason) : '', h.message].filter(Boolean).join(' · ')
-  const lines = causes(o.children ?? [])
-  const warnings = (why.events ?? []).filter((e) => e.type !== 'Normal').slice(0, 3).map((e) => `${spaced(e.reason)}: ${e.message}`)
-  const all = [...lines, ...warnings]
-  const status = h.level === 'Healthy' ? 'ok' : h.level === 'Progressing' || h.level === 'Suspended' ? 'wait' : 'bad'
-  return { status, text, at: o.since, tab: 'events', ...(all.length > 0 ? { lines: all } : {}) }
+  const warnings = events.filter((e) => e.type !== 'Normal').slice(0, 3).map((e) => `${spaced(e.reason)}: ${e.message}`)
+  const lines = h.level === 'Healthy' ? warnings : [...causes(children), ...warnings]
+  const status = h.level === 'Healthy' ? 'ok' : h.level === 'Suspended' ? 'wait' : h.level === 'Progressing' && !hasDegraded(children) ? 'wait' : 'bad'
+  return { status, text, at: since, tab: 'events', ...(lines.length > 0 ? { lines } : {}) }
+}
+
+/** Whether something below will not become well by waiting. */
+function hasDegraded(children: readonly ChildView[]): boolean {
+  return children.some((c) => c.health.level === 'Degraded' || hasDegraded(c.children ?? []))
 }
 
 /** Walks down to the children that are to blame, at most four. */
