@@ -114,7 +114,7 @@ func (r *run) measure(ctx context.Context, report *Report) error {
 	report.add(what+": requests", "", float64(p.sync.meter.total()), both(func(p phase) float64 { return float64(p.meter.total()) }), p.sync.meter.byVerb())
 	report.add(what+": bytes", "KiB", float64(p.sync.meter.bytes)/1024, both(func(p phase) float64 { return float64(p.meter.bytes) / 1024 }),
 		"bodies of requests and answers, watches among them")
-	report.add(what+": heap", "bytes an object", max(0, p.heap)/float64(r.o.Apps*r.o.Objects), 0, "what the engine keeps")
+	report.add(what+": heap", "KiB", max(0, p.heap)/1024, 0, "what the engine keeps when all is Synced")
 	report.add("nothing changes: requests in "+idle.String(), "", float64(p.idle.total()), 0, p.idle.byVerb())
 	for _, q := range []struct {
 		name string
