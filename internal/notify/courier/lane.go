@@ -238,7 +238,7 @@ func backoff(tries int) time.Duration {
 	if tries < 10 {
 		wait = min(firstWait<<tries, lastWait)
 	}
-	return wait + time.Duration(rand.Int64N(int64(wait/5))) //nolint:gosec // spreads tries, keeps no secret
+	return wait + time.Duration(rand.Int64N(int64(wait/5)))
 }
 
 func (l *lane) why(what string) string {

@@ -63,50 +63,50 @@ const (
 )
 
 // judge makes an error of an answer; nil: it was taken.
-func judge(target string, res *http.Response, excerpt string, about scope, now time.Time) error {
-	code := res.StatusCode
+func judge(target string, a answer, about scope, now time.Time) error {
+	code := a.code
 	if code >= 200 && code < 300 {
 		return nil
 	}
 	f := &fault.Error{Class: fault.Invalid, Reason: fault.DeliveryRefused, Message: target + " answered " + strconv.Itoa(code) + " " + http.StatusText(code)}
-	if excerpt != "" {
-		f.Message += ": " + excerpt
+	if a.excerpt != "" {
+		f.Message += ": " + a.excerpt
 	}
 	switch {
 	case code >= 300 && code < 400:
-		f.Class, f.Message = fault.Blocked, target+" answered with a redirect ("+strconv.Itoa(code)+elsewhere(res)+"), which is not followed"
+		f.Class, f.Message = fault.Blocked, target+" answered with a redirect ("+strconv.Itoa(code)+elsewhere(a)+"), which is not followed"
 		f.Next = "put the final address into the Secret"
 	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code == http.StatusTooEarly, code >= 500:
 		f.Class = fault.Transient
 	case code == http.StatusUnauthorized, code == http.StatusProxyAuthRequired:
 		f.Class, f.Reason, f.Next = fault.Blocked, fault.AuthenticationFailed, "correct the Secret"
-	case code == http.StatusForbidden && limited(res):
+	case code == http.StatusForbidden && limited(a):
 		f.Class = fault.Transient
 	case about == aboutChannel && (code == http.StatusForbidden || code == http.StatusNotFound || code == http.StatusGone || code == http.StatusMethodNotAllowed):
 		f.Class, f.Next = fault.Blocked, "correct the address in the Secret"
 	}
-	if d := asked(res, now); d > 0 && f.Class == fault.Transient {
+	if d := asked(a, now); d > 0 && f.Class == fault.Transient {
 		return later{f, d}
 	}
 	return f
 }
 
-// elsewhere names the host of a redirect, never its path: that may hold a secret.
-func elsewhere(res *http.Response) string {
-	if u, err := res.Location(); err == nil {
-		return " to " + notify.Cut(notify.OneLine(u.Hostname()), 100)
+// elsewhere names the host of a redirect.
+func elsewhere(a answer) string {
+	if a.other == "" {
+		return ""
 	}
-	return ""
+	return " to " + notify.Cut(notify.OneLine(a.other), 100)
 }
 
 // limited tells GitHub's "too many" from its "you may not".
-func limited(res *http.Response) bool {
-	return res.Header.Get("Retry-After") != "" || res.Header.Get("X-RateLimit-Remaining") == "0"
+func limited(a answer) bool {
+	return a.header.Get("Retry-After") != "" || a.header.Get("X-RateLimit-Remaining") == "0"
 }
 
 // asked is how long the receiver asks to wait.
-func asked(res *http.Response, now time.Time) time.Duration {
-	if s := strings.TrimSpace(res.Header.Get("Retry-After")); s != "" {
+func asked(a answer, now time.Time) time.Duration {
+	if s := strings.TrimSpace(a.header.Get("Retry-After")); s != "" {
 		if n, err := strconv.Atoi(s); err == nil && n > 0 {
 			return min(time.Duration(min(n, 86_400))*time.Second, maxAfter)
 		}
@@ -114,8 +114,8 @@ func asked(res *http.Response, now time.Time) time.Duration {
 			return max(0, at.Sub(now))
 		}
 	}
-	if res.Header.Get("X-RateLimit-Remaining") == "0" {
-		if n, err := strconv.ParseInt(res.Header.Get("X-RateLimit-Reset"), 10, 64); err == nil {
+	if a.header.Get("X-RateLimit-Remaining") == "0" {
+		if n, err := strconv.ParseInt(a.header.Get("X-RateLimit-Reset"), 10, 64); err == nil {
 			return max(0, time.Unix(n, 0).Sub(now))
 		}
 	}

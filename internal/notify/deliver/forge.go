@@ -124,14 +124,14 @@ func (f forge) send(ctx context.Context, m notify.Message) error {
 	if err != nil {
 		return err
 	}
-	res, excerpt, err := do(ctx, f.client, f.o, http.MethodPost, address, raw, f.header())
+	a, err := do(ctx, f.client, f.o, http.MethodPost, address, raw, f.header())
 	if err != nil {
 		return classify(f.server.Hostname(), err)
 	}
-	if f.provider == GitLab && res.StatusCode == http.StatusBadRequest && f.stands(ctx, parts, s, state) {
+	if f.provider == GitLab && a.code == http.StatusBadRequest && f.stands(ctx, parts, s, state) {
 		return nil // GitLab refuses a state that it has already
 	}
-	return judge(f.server.Hostname(), res, excerpt, aboutMessage, f.o.Now())
+	return judge(f.server.Hostname(), a, aboutMessage, f.o.Now())
 }
 
 func (f forge) gitlab(parts []string) string {
@@ -180,12 +180,12 @@ func (f forge) stands(ctx context.Context, parts []string, s notify.Status, stat
 
 // test asks who the token belongs to: there is no commit to say something about.
 func (f forge) test(ctx context.Context) error {
-	res, excerpt, err := do(ctx, f.client, f.o, http.MethodGet, f.api+"/user", nil, f.header())
+	a, err := do(ctx, f.client, f.o, http.MethodGet, f.api+"/user", nil, f.header())
 	if err != nil {
 		return classify(f.server.Hostname(), err)
 	}
-	if res.StatusCode == http.StatusForbidden && !limited(res) {
+	if a.code == http.StatusForbidden && !limited(a) {
 		return nil // the token is known, and may not read this: a token of a project or an installation
 	}
-	return judge(f.server.Hostname(), res, excerpt, aboutChannel, f.o.Now())
+	return judge(f.server.Hostname(), a, aboutChannel, f.o.Now())
 }

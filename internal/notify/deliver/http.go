@@ -81,33 +81,46 @@ func (p poster) postJSON(ctx context.Context, body any) error {
 }
 
 func (p poster) post(ctx context.Context, body []byte, h http.Header) error {
-	res, excerpt, err := do(ctx, p.client, p.o, http.MethodPost, p.url.String(), body, h)
+	a, err := do(ctx, p.client, p.o, http.MethodPost, p.url.String(), body, h)
 	if err != nil {
 		return classify(p.url.Hostname(), err)
 	}
-	return judge(p.url.Hostname(), res, excerpt, aboutChannel, p.o.Now())
+	return judge(p.url.Hostname(), a, aboutChannel, p.o.Now())
 }
 
-// do makes one request and reads the beginning of the answer, of which excerpt is a line that can be shown.
-func do(ctx context.Context, c *http.Client, o Options, method, address string, body []byte, h http.Header) (res *http.Response, excerpt string, err error) {
+// answer is what a server said.
+type answer struct {
+	code    int
+	header  http.Header
+	excerpt string // a line of the body that can be shown
+	other   string // the host of a redirect
+}
+
+// do makes one request and reads the beginning of the answer.
+func do(ctx context.Context, c *http.Client, o Options, method, address string, body []byte, h http.Header) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 	if err != nil {
-		return nil, "", errors.New("the address cannot be used") // the error would show it
+		return answer{}, errors.New("the address cannot be used") // the error would show it
 	}
 	for k, v := range h {
 		req.Header[k] = v
 	}
 	req.Header.Set("User-Agent", o.Name)
-	if res, err = c.Do(req); err != nil {
-		return nil, "", err
+	res, err := c.Do(req)
+	if err != nil {
+		return answer{}, err
 	}
 	defer res.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-	if err != nil && res.StatusCode >= 300 {
-		raw = nil // the status says enough
+	out := answer{code: res.StatusCode, header: res.Header}
+	if u, err := res.Location(); err == nil {
+		out.other = u.Hostname() // never its path: that may hold a secret
 	}
-	// What was taken is taken, whatever becomes of the rest of the answer.
-	return res, notify.Cut(notify.OneLine(strings.ToValidUTF8(string(raw), "")), maxExcerpt), nil
+	raw, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	if err != nil {
+		raw = nil // the status says enough; what was taken is taken, whatever becomes of the rest of the answer
+	}
+	out.excerpt = notify.Cut(notify.OneLine(strings.ToValidUTF8(string(raw), "")), maxExcerpt)
+	return out, nil
 }
 
 func encode(v any) ([]byte, error) {
