@@ -28,7 +28,18 @@ func (e *env) plan() *cobra.Command {
 
 // diff shows the fields that a sync would change. Exit 1: there are some.
 func (e *env) diff() *cobra.Command {
-	return e.previewCommand("diff APP | PATH", "Show the fields that a sync would change (exit 1: some)", e.drawDiff)
+	cmd := e.previewCommand("diff APP | PATH", "Show the fields that a sync would change, or how two sides of an App differ (exit 1: some)", e.drawDiff)
+	cmd.Example = "  plumb diff shop\n  plumb diff ./shop\n  plumb diff shop --left applied --right live"
+	var sides sideFlags
+	sides.add(cmd)
+	preview := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if sides.given() {
+			return e.diffSides(cmd, args[0], sides)
+		}
+		return preview(cmd, args)
+	}
+	return cmd
 }
 
 func (e *env) previewCommand(use, short string, draw func(engine.Preview) error) *cobra.Command {
