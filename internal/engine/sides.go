@@ -154,7 +154,9 @@ func (e *Engine) deploymentRecord(ctx context.Context, key Key, id string) (hist
 // revisionsOf says what to render again to get a deployment's bundle, which is no longer stored: what its record names, and
 // for sources that it does not name, what they stand at now. A wrong guess shows: the bundle's digest differs then.
 func (e *Engine) revisionsOf(ctx context.Context, s *scene, ev history.Event) []bundle.Revision {
-	var data DeploymentData
+	var data struct {
+		Revisions []bundle.Revision `json:"revisions"`
+	}
 	if json.Unmarshal(ev.Data, &data) == nil && len(data.Revisions) > 0 {
 		return data.Revisions
 	}
