@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -134,10 +135,19 @@ func tokenOfTheHub(t *testing.T, cp *cptest.ControlPlane) {
 	if page := b.Get(base+"/", "Accept: text/html"); page.Status != http.StatusOK || !strings.Contains(page.Body, "<base href") {
 		t.Errorf("the console: %d %s", page.Status, page.Body)
 	}
+	told := streamOf(t, b, base)
 	if err := cp.Client(t).CoreV1().ServiceAccounts(ns).Delete(t.Context(), "tenant", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	cptest.Eventually(t, patience+keepAnswers, "the session is over", func() bool { return b.Get(base+"/api/v1/whoami").Status == http.StatusUnauthorized })
+	select {
+	case text := <-told:
+		if !strings.Contains(text, "event: apps") || !strings.Contains(text, "event: signout") || !strings.Contains(text, "401") {
+			t.Errorf("the stream said %s", text)
+		}
+	case <-time.After(patience + keepAnswers):
+		t.Error("the stream goes on after the sign-in")
+	}
 	site, err := url.Parse(base)
 	if err != nil {
 		t.Fatal(err)
@@ -145,6 +155,29 @@ func tokenOfTheHub(t *testing.T, cp *cptest.ControlPlane) {
 	if left := b.Client.Jar.Cookies(site); len(left) != 0 {
 		t.Errorf("the browser still has %v", left)
 	}
+}
+
+// streamOf opens the stream of events; what it said comes when it ends.
+func streamOf(t *testing.T, b *oidctest.Browser, base string) <-chan string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/api/v1/stream", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := b.Client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan string, 1)
+	go func() {
+		defer res.Body.Close()
+		raw, err := io.ReadAll(res.Body)
+		if err != nil {
+			raw = append(raw, err.Error()...)
+		}
+		told <- string(raw)
+	}()
+	return told
 }
 
 func TestASignInThatCannotWorkKeepsTheDaemonFromStarting(t *testing.T) {
