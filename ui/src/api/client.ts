@@ -1,5 +1,5 @@
 import type { ProblemBody } from './types'
-import { signedOut, sessionState } from './session'
+import { sessionKnown, signedOut } from './session'
 
 /** Failure is every error of a call: what failed, where, why, and what to do next. Status 0: no answer at all. */
 export class Failure extends Error {
@@ -38,10 +38,10 @@ export function get<T>(path: string, params?: Params, signal?: AbortSignal): Pro
   return call<T>(apiURL(path, params), signal ? { signal } : {})
 }
 
-/** post sends a wish. It throws a Failure. */
-export function post<T>(path: string, body?: unknown): Promise<T> {
+/** post sends a wish, once it is known who sends it (the sign-in itself waits for nothing). It throws a Failure. */
+export async function post<T>(path: string, body?: unknown): Promise<T> {
   const headers: Record<string, string> = {}
-  const csrf = sessionState().csrf
+  const csrf = path === 'signin' ? undefined : (await sessionKnown()).csrf
   if (csrf) headers['X-Plumb-CSRF'] = csrf
   if (body === undefined) return call<T>(apiURL(path), { method: 'POST', headers })
   headers['Content-Type'] = 'application/json'

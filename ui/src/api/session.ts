@@ -32,6 +32,17 @@ export function onSession(f: () => void): () => void {
   listeners.add(f)
   return () => listeners.delete(f)
 }
+/** sessionKnown is resolved once it is known who reads. */
+export function sessionKnown(): Promise<Session> {
+  if (state.status !== 'unknown') return Promise.resolve(state)
+  return new Promise((done) => {
+    const off = onSession(() => {
+      if (state.status === 'unknown') return
+      off()
+      done(state)
+    })
+  })
+}
 export function useSession(): Session {
   return useSyncExternalStore(onSession, sessionState)
 }

@@ -45,7 +45,7 @@ export function Shell({ children }: { children: ReactNode }) {
           <Mark />
           <span>Plumb</span>
         </Link>
-        <button type="button" className={css.find} onClick={() => setOver('palette')} aria-label="Search (Ctrl K)">
+        <button type="button" className={css.find} onClick={() => setOver('palette')} title="Search (Ctrl K)">
           <Icon name="search" />
           <span>Search apps, objects, pages</span>
           <Kbd>Ctrl K</Kbd>
