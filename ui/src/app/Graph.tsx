@@ -111,7 +111,8 @@ export function Graph({ shown, label, selected, onOpen, onToggle }: TreeProps) {
     return v.sort((a, b) => a - b)
   }, [drawing, area, at])
   const path = useMemo(() => lines(drawing, area), [drawing, area])
-  const trouble = useMemo(() => drawn.filter((i) => !isCalm(shown[drawing.boxes[i]!.index]!.node)).map((i) => edge(drawing, i)).join(''), [drawn, drawing, shown])
+  const bad = useMemo(() => troubled(shown, drawing.boxes), [shown, drawing])
+  const trouble = useMemo(() => drawn.filter((i) => bad[i] === 1).map((i) => edge(drawing, i)).join(''), [drawn, drawing, bad])
 
   return (
     <div ref={frame} className={css.frame} data-still={still || undefined} style={{ height: '100%' }} data-testid="graph">
@@ -142,6 +143,17 @@ export function Graph({ shown, label, selected, onOpen, onToggle }: TreeProps) {
       {drawing.boxes.length > 200 && <Minimap drawing={drawing} shown={shown} pan={pan} />}
     </div>
   )
+}
+
+/** Marks the boxes that lead to something that does not become well by waiting. */
+function troubled(shown: readonly Shown[], boxes: readonly Box[]): Uint8Array {
+  const out = new Uint8Array(boxes.length)
+  for (let i = boxes.length - 1; i >= 0; i--) {
+    const b = boxes[i]!
+    if (['Degraded', 'Missing', 'Unknown', 'Failed'].includes(shown[b.index]!.node.health)) out[i] = 1
+    if (out[i] === 1 && b.parent >= 0) out[b.parent] = 1
+  }
+  return out
 }
 
 function rowsOf(shown: readonly Shown[], boxes: readonly Box[]): TreeRow[] {

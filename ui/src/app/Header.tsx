@@ -1,10 +1,12 @@
+import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { Ago, Banner, Button, CommitRef, Icon, Kbd, StateBadge, T, exact, known, short, useNow, span } from '../components'
 import { Menu, type MenuItem } from './Menu'
-import type { App } from './queries'
+import { type App, whyQuery } from './queries'
 import css from './header.module.css'
 import { useDenial } from './rights'
 import type { Wishes } from './wishes'
+import { causes } from './whychain'
 import { counted, formatID, shortID } from './words'
 
 export interface HeaderProps {
@@ -47,6 +49,9 @@ export function Header({ app, wishes, onWhy, onPlan, onRollback, onHold }: Heade
 function Answer({ app, onWhy }: Pick<HeaderProps, 'app' | 'onWhy'>) {
   const b = app.blocking
   const calm = app.state === 'Synced'
+  // The deepest cause that is known: the Pod that cannot start says more than the Deployment that waits for it.
+  const why = useQuery({ ...whyQuery(app, 'app'), enabled: !calm })
+  const cause = calm ? undefined : causes(why.data?.object?.children ?? [])[0]
   return (
     <div className={css.answer}>
       <p className={css.sentence}><T>{app.message}</T></p>
@@ -57,6 +62,7 @@ function Answer({ app, onWhy }: Pick<HeaderProps, 'app' | 'onWhy'>) {
           {b.file && <span className="mono muted"> <T>{b.file}</T></span>}
         </p>
       )}
+      {cause && <p className={css.cause}><T>{cause}</T></p>}
       {!calm && app.next && <p className={css.next}><span>Next</span> <code><T>{app.next}</T></code></p>}
     </div>
   )

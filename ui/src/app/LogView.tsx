@@ -29,13 +29,10 @@ export interface LogViewProps {
  * the end is drawn from the bottom up. When old lines go, what is read stays where it is.
  */
 export function LogView(p: LogViewProps) {
-  const box = useRef<HTMLDivElement>(null)
   const [top, setTop] = useState(0)
   const count = p.only && p.query ? p.ring.hitCount : p.ring.size
   const seqAt = (i: number) => (p.only && p.query ? (p.ring.hit(i) ?? -1) : p.ring.first + i)
-
-  useFollow(box, p.follow, p.onFollow, count, setTop)
-  useAnchor(box, p.ring, p.follow, p.only)
+  const box = useBox(p, count, setTop)
   useLayoutEffect(() => {
     if (p.target === undefined || box.current === null) return
     const i = p.only && p.query ? p.ring.hitAt(p.target.seq) : p.target.seq - p.ring.first
@@ -79,17 +76,27 @@ function Line({ p, seq }: { p: LogViewProps; seq: number }) {
   )
 }
 
-/** Follows the end while it is in sight: scrolling up stops it, scrolling to the end begins again. */
-function useFollow(box: RefObject<HTMLDivElement | null>, follow: boolean, onFollow: (f: boolean) => void, count: number, setTop: (t: number) => void) {
-  const state = useRef({ follow, onFollow, expected: 0 })
-  state.current.follow = follow
-  state.current.onFollow = onFollow
+/**
+ * The box that scrolls. It follows the end while it is in sight: scrolling up stops it, scrolling to the end begins again.
+ * Lines that are read stay in their place when older ones are let go.
+ */
+function useBox(p: LogViewProps, count: number, setTop: (t: number) => void): RefObject<HTMLDivElement | null> {
+  const box = useRef<HTMLDivElement>(null)
+  const state = useRef({ follow: p.follow, onFollow: p.onFollow, expected: 0, first: p.ring.first })
+  state.current.follow = p.follow
+  state.current.onFollow = p.onFollow
+  const { ring, follow, only } = p
+  useLayoutEffect(() => {
+    const gone = ring.first - state.current.first
+    state.current.first = ring.first
+    if (gone > 0 && !follow && !only && box.current !== null) box.current.scrollTop -= gone * lineHeight
+  })
   useLayoutEffect(() => {
     const el = box.current
     if (el === null || !follow) return
     el.scrollTop = el.scrollHeight
     state.current.expected = el.scrollTop
-  }, [box, follow, count])
+  }, [follow, count])
   useEffect(() => {
     const el = box.current
     if (el === null) return
@@ -103,15 +110,6 @@ function useFollow(box: RefObject<HTMLDivElement | null>, follow: boolean, onFol
     }
     el.addEventListener('scroll', scrolled, { passive: true })
     return () => el.removeEventListener('scroll', scrolled)
-  }, [box, setTop])
-}
-
-/** Keeps the lines that are read in their place when older ones are let go. */
-function useAnchor(box: RefObject<HTMLDivElement | null>, ring: LogRing, follow: boolean, only: boolean) {
-  const first = useRef(ring.first)
-  useLayoutEffect(() => {
-    const gone = ring.first - first.current
-    first.current = ring.first
-    if (gone > 0 && !follow && !only && box.current !== null) box.current.scrollTop -= gone * lineHeight
-  })
+  }, [setTop])
+  return box
 }

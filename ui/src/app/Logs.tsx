@@ -105,8 +105,8 @@ function Reader({ app, object, container, restarted, children }: ReaderProps) {
   const box = useRef<HTMLDivElement>(null)
   const height = useFill(box, 52)
   const ring = log.ring
-  useMemo(() => ring.search(query), [ring, query])
-  const several = useMemo(() => severalPods(ring), [ring, log.version])
+  ring.search(query)
+  const several = severalPods(ring)
 
   const jump = (by: 1 | -1) => {
     const at = target === undefined ? ring.hitCount : ring.hitAt(target.seq)

@@ -20,7 +20,8 @@ import { counted, parseID, shortID } from './words'
 export default function Rollback({ app, onClose }: { app: App; onClose: () => void }) {
   const { place, go } = usePlace()
   const past = useInfiniteQuery(deploymentsQuery(place))
-  const good = useMemo(() => goodOnes(past.data?.pages.flatMap((p) => p.items) ?? [], app.bundle), [past.data, app.bundle])
+  const all = useMemo(() => past.data?.pages.flatMap((p) => p.items) ?? [], [past.data])
+  const good = useMemo(() => goodOnes(all, app.bundle), [all, app.bundle])
   const chosen = good.find((d) => d.id === place.search.to) ?? good[0]
   const how = place.search.how === 'hold' ? 'hold' : 'revert'
   const act = useActs(app, onClose)
@@ -39,7 +40,7 @@ export default function Rollback({ app, onClose }: { app: App; onClose: () => vo
             <Where good={good} chosen={chosen} onChoose={(id) => choose({ to: id })} />
             <How how={how} app={app} to={chosen} act={act} onHow={(h) => choose({ how: h === 'hold' ? 'hold' : undefined })} />
             {act.problem && <Problem what={how === 'hold' ? 'Holding' : 'Reverting'} problem={act.problem} />}
-            <Changes to={chosen} />
+            <Changes from={all[0]!} to={chosen} />
           </>
         )}
       </div>
@@ -175,10 +176,10 @@ function Reason({ act, label }: { act: Acts; label: string }) {
   )
 }
 
-/** What going back changes in the cluster, and what it would lose. */
-function Changes({ to }: { to: Deployment }) {
+/** What going back changes, from what was tried last, and what it would lose. */
+function Changes({ from, to }: { from: Deployment; to: Deployment }) {
   const { place } = usePlace()
-  const sides = { left: 'live', right: `deployment:${to.id}` }
+  const sides = { left: `deployment:${from.id}`, right: `deployment:${to.id}` }
   const q = useInfiniteQuery(diffQuery(place, sides))
   const objects = q.data?.pages.flatMap((p) => p.objects) ?? []
   const lost = objects.filter((o) => o.action === 'removed' && ['PersistentVolumeClaim', 'PersistentVolume', 'Namespace', 'CustomResourceDefinition', 'StatefulSet'].includes(parseID(o.object).kind))
@@ -187,7 +188,7 @@ function Changes({ to }: { to: Deployment }) {
   if (!q.data) return <Skeleton rows={3} height={40} label="Comparing with what runs now" />
   return (
     <section className={parts.stack} aria-label="What going back changes">
-      <h3>{objects.length === 0 ? 'Going back changes nothing in the cluster' : `Going back changes ${counted(objects.length, 'object')}`}</h3>
+      <h3>{objects.length === 0 ? 'Going back changes no object' : `Going back changes ${counted(objects.length, 'object')}`}</h3>
       {lost.length > 0 && <Banner tone="bad">Data is lost for good: {lost.map((o) => shortID(o.object)).join(', ')}.</Banner>}
       {definitions.length > 0 && <Banner tone="warn">{definitions.map((o) => shortID(o.object)).join(', ')}: an older definition may drop fields of every object of its kind.</Banner>}
       {objects.map((o) => <DiffObject key={o.object} id={`back-${o.object}`} diff={o} sides={sides} open />)}

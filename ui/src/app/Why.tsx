@@ -35,7 +35,7 @@ export function Why({ app, object }: { app: App; object: string }) {
           {causes.map((c) => (
             <li key={c.key} className={css.cause} data-status={c.status}>
               <Icon name={c.status === 'bad' ? 'alert' : 'clock'} />
-              <span><strong>{c.title}: </strong><T>{c.lines?.[0] && c.key === 'health' ? c.lines[0] : c.text}</T></span>
+              <span><strong>{c.title}: </strong><T>{c.blame ?? c.text}</T></span>
             </li>
           ))}
         </ul>

@@ -15,6 +15,7 @@ export class LogRing {
   /** Seq of the oldest kept line, and of the next one to come. */
   private from = 0
   private to = 0
+  private sought = ''
   private needle: Matcher | undefined
   private hits: number[] = []
   private hitsFrom = 0
@@ -64,8 +65,10 @@ export class LogRing {
     this.hitsFrom = 0
   }
 
-  /** Sets what is searched for; '' ends it. */
+  /** Sets what is searched for; '' ends it. The same again costs nothing. */
   search(text: string): void {
+    if (text === this.sought) return
+    this.sought = text
     this.needle = matcher(text)
     this.hits = []
     this.hitsFrom = 0

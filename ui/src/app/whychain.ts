@@ -14,6 +14,8 @@ export interface ChainStep {
   readonly status: StepStatus
   /** One sentence. */
   readonly text: string
+  /** What to say first when this is the cause; else the text. */
+  readonly blame?: string
   /** More, a line each. */
   readonly lines?: readonly string[]
   readonly at?: string | undefined
@@ -104,10 +106,12 @@ function render({ why }: ChainInput): Body {
   if (!r.renderer && r.objects === 0) return { status: 'off', text: 'Nothing was rendered yet.' }
   const took = r.took > 0 ? `, ${milliseconds(r.took / 1e6)}` : ''
   return {
-    status: 'ok', text: `${r.renderer || 'rendered'}, ${counted(r.objects, 'object')}${took}`,
+    status: 'ok', text: `${renderers[r.renderer] ?? (r.renderer || 'Rendered')}, ${counted(r.objects, 'object')}${took}`,
     ...(why.warnings && why.warnings.length > 0 ? { lines: why.warnings } : {}),
   }
 }
+
+const renderers: Record<string, string> = { Plain: 'Plain manifests', plain: 'Plain manifests' }
 
 function milliseconds(ms: number): string {
   return ms < 1 ? `${ms.toFixed(2)} ms` : ms < 10_000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`
@@ -180,9 +184,10 @@ function health({ why, child }: ChainInput): Body {
 function healthOf(h: Health, children: readonly ChildView[], events: readonly WhyEvent[], since: string | undefined): Body {
   const text = [h.level, h.reason && h.reason !== h.level ? spaced(h.reason) : '', h.message].filter(Boolean).join(' · ')
   const warnings = events.filter((e) => e.type !== 'Normal').slice(0, 3).map((e) => `${spaced(e.reason)}: ${e.message}`)
-  const lines = h.level === 'Healthy' ? warnings : [...causes(children), ...warnings]
+  const below = h.level === 'Healthy' ? [] : causes(children)
+  const lines = [...below, ...warnings]
   const status = h.level === 'Healthy' ? 'ok' : h.level === 'Suspended' ? 'wait' : h.level === 'Progressing' && !hasDegraded(children) ? 'wait' : 'bad'
-  return { status, text, at: since, tab: 'events', ...(lines.length > 0 ? { lines } : {}) }
+  return { status, text, at: since, tab: 'events', ...(lines.length > 0 ? { lines } : {}), ...(below[0] ? { blame: below[0] } : {}) }
 }
 
 /** Whether something below will not become well by waiting. */
