@@ -177,7 +177,7 @@ func superseded(err error) bool { return apierrors.IsConflict(err) || apierrors.
 
 // markOf changes whenever the engine must hear of the App again.
 func markOf(app *v1alpha1.App) string {
-	return fmt.Sprintf("%s %d %t\n%s\n%s\n%s", app.UID, app.Generation, app.DeletionTimestamp != nil,
+	return fmt.Sprintf("%s %d %t %q\n%s\n%s\n%s", app.UID, app.Generation, app.DeletionTimestamp != nil, app.Labels,
 		app.Annotations[v1alpha1.AnnotationSyncRequest],
 		app.Annotations[v1alpha1.AnnotationRefresh],
 		app.Annotations[v1alpha1.AnnotationCancel])
