@@ -16,6 +16,8 @@ const (
 	// maxAge and maxTries give a message up.
 	maxAge   = 24 * time.Hour
 	maxTries = 200
+	// maxRefusals gives a commit status up that the forge answers with an error of its own: the next one may fare better.
+	maxRefusals = 12
 	// The wait after a try that failed doubles from the first to the last, with a fifth of it by chance.
 	firstWait = 5 * time.Second
 	lastWait  = 10 * time.Minute
@@ -225,7 +227,7 @@ func (l *lane) deliver(ctx context.Context, way Sender, letter outbox.Letter) er
 		return l.bury(ctx, letter, f.Message)
 	}
 	l.fail(f)
-	if letter.Tries+1 >= maxTries {
+	if letter.Tries+1 >= maxTries || (letter.Status != nil && f.Reason == fault.DeliveryRefused && letter.Tries+1 >= maxRefusals) {
 		return l.bury(ctx, letter, l.why("it could not be delivered"))
 	}
 	wait := max(backoff(letter.Tries), deliver.After(err))

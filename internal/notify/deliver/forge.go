@@ -131,7 +131,17 @@ func (f forge) send(ctx context.Context, m notify.Message) error {
 	if f.provider == GitLab && a.code == http.StatusBadRequest && f.stands(ctx, parts, s, state) {
 		return nil // GitLab refuses a state that it has already
 	}
+	if f.provider == Gitea && a.code >= http.StatusInternalServerError && f.lacks(ctx, parts, s.SHA) {
+		return &fault.Error{Class: fault.Invalid, Reason: fault.DeliveryRefused, Message: f.server.Hostname() + " has no commit " + s.SHA + " in this repository"}
+	}
 	return judge(f.server.Hostname(), a, aboutMessage, f.o.Now())
+}
+
+// lacks asks Gitea whether it has the commit: for one that it has not (its branch was overwritten) it answers as if it
+// were broken itself, and that would hold up all others. Seen with 1.26.
+func (f forge) lacks(ctx context.Context, parts []string, sha string) bool {
+	a, err := do(ctx, f.client, f.o, http.MethodGet, f.api+"/repos/"+strings.Join(parts, "/")+"/git/commits/"+sha+"?stat=false&files=false&verification=false", nil, f.header())
+	return err == nil && a.code == http.StatusNotFound
 }
 
 func (f forge) gitlab(parts []string) string {

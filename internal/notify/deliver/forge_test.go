@@ -14,7 +14,10 @@ import (
 	"plumb.cd/plumb/internal/notify/deliver"
 )
 
-var sha = strings.Repeat("0123456789abcdef", 4)[:40]
+var (
+	sha  = strings.Repeat("0123456789abcdef", 4)[:40]
+	gone = strings.Repeat("fedcba9876543210", 4)[:40]
+)
 
 // forge answers as the documented API does: what it does not document is a 404.
 type forge struct {
@@ -67,6 +70,8 @@ func (f *forge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "GET /api/v4/projects/group%2Fteam%2Fweb/repository/commits/" + sha + "/statuses":
 		name := r.URL.Query().Get("name")
 		fmt.Fprintf(w, `[{"name":%q,"status":%q}]`, name, f.states[name])
+	case "POST /api/v1/repos/team/web/statuses/" + gone: // what Gitea does for a commit that it does not have
+		w.WriteHeader(http.StatusInternalServerError)
 	case "GET /api/v3/user", "GET /api/v4/user", "GET /api/v1/user":
 		_, _ = io.WriteString(w, `{"login":"plumb"}`)
 	default:
@@ -129,6 +134,16 @@ func TestARepositoryThatTheTokenMayNotTouchHoldsUpNoOther(t *testing.T) {
 	_, config := startForge(t, deliver.Gitea)
 	err := open(t, config, options).Send(t.Context(), commitStatus("https://git.example.com/other/repo", notify.Success))
 	if f := fault.Of(err); f == nil || f.Class != fault.Invalid {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestACommitThatIsGoneHoldsUpNoOther(t *testing.T) {
+	_, config := startForge(t, deliver.Gitea)
+	m := commitStatus("https://git.example.com/team/web", notify.Success)
+	m.Status.SHA = gone
+	err := open(t, config, options).Send(t.Context(), m)
+	if f := fault.Of(err); f == nil || f.Class != fault.Invalid || !strings.Contains(f.Message, "has no commit") {
 		t.Errorf("%+v", f)
 	}
 }
