@@ -96,7 +96,7 @@ func (e *env) runUp(ctx context.Context, o upOptions) error {
 	g.Go(func() error {
 		return e.Daemon(ctx, DaemonOptions{
 			Dir: filepath.Join(o.dir, "daemon"), Kubeconfig: raw, Namespace: "plumb-system", Listen: o.listen, Installation: "plumb",
-			LocalToken: token, NotifyAllow: ownNetworks(), Self: e.Self, Log: log, LogLevel: o.level, Version: e.Version,
+			LocalToken: token, NotifyAllow: ownNetworks(), Self: e.Self, Getenv: e.Getenv, Log: log, LogLevel: o.level, Version: e.Version,
 			Ready: func(address string) { listens <- session{Server: "http://" + address, Token: token} },
 		})
 	})
