@@ -63,7 +63,7 @@ function dora(): DORA {
     return { day: new Date(Date.now() - (29 - i) * 86400_000).toISOString().slice(0, 10), deployments: n, failures: i % 6 === 2 ? 2 : i % 4 === 0 ? 1 : 0, leadTime: 900 + ((i * 431) % 3000), drift: i % 5 === 1 ? 3 : 0 }
   })
   return {
-    from: back(30 * 86400), to: back(0), scope: 'the fleet', deployments: 241, perDay: 8.03, leadTime: { n: 220, p50: 2460, p90: 9100 }, failureRate: 0.062, failures: 15, restore: { n: 12, p50: 780, p90: 5400 }, drift: 18, days,
+    from: back(30 * 86400), to: back(0), scope: 'the fleet', deployments: 241, perDay: 8.03, leadTime: { n: 220, p50: 2460, p90: 9100 }, failureRate: 0.062, failures: 15, failed: 11, degraded: 3, rolledBack: 1, open: 0, rollbacks: 1, superseded: 4, cancelled: 0, restore: { n: 12, p50: 780, p90: 5400 }, drift: 18, days,
     definitions: [
       { measure: 'Deployment frequency', text: 'Deployments that ended, by day. Healing drift is none.' },
       { measure: 'Lead time', text: 'From the newest commit that touched the App to the moment when all its objects were healthy.' },
