@@ -29,13 +29,15 @@ func serve(ctx context.Context, o cli.DaemonOptions, h http.Handler) error {
 	if err != nil {
 		return fmt.Errorf("listening for the API: %w", err)
 	}
-	if l, err = withTLS(l, o.SignIn); err != nil {
+	secure, err := tlsConfig(o.SignIn)
+	if err != nil {
+		l.Close()
 		return err
 	}
 	if o.Ready != nil {
 		o.Ready(l.Addr().String())
 	}
-	return serveOn(ctx, l, h)
+	return serveOn(ctx, l, secure, h)
 }
 
 func serveDebug(ctx context.Context, address string) error {
@@ -47,18 +49,23 @@ func serveDebug(ctx context.Context, address string) error {
 	if err != nil {
 		return fmt.Errorf("listening for profiles: %w", err)
 	}
-	return serveOn(ctx, l, server.Debug())
+	return serveOn(ctx, l, nil, server.Debug())
 }
 
-func serveOn(ctx context.Context, l net.Listener, h http.Handler) error {
+// serveOn serves until ctx ends: plain HTTP, or HTTP/2 and 1.1 over TLS where there is a configuration for it.
+func serveOn(ctx context.Context, l net.Listener, secure *tls.Config, h http.Handler) error {
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	srv := &http.Server{
 		Handler: prompt(h, bodyWithin), ReadHeaderTimeout: headerWithin, IdleTimeout: idleWithin, MaxHeaderBytes: largestHead,
-		BaseContext: func(net.Listener) context.Context { return base },
+		BaseContext: func(net.Listener) context.Context { return base }, TLSConfig: secure,
+	}
+	run := srv.Serve
+	if secure != nil {
+		run = func(l net.Listener) error { return srv.ServeTLS(l, "", "") }
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(l) }()
+	go func() { failed <- run(l) }()
 	select {
 	case err := <-failed:
 		return err
@@ -96,17 +103,16 @@ func (b *promptBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// withTLS serves TLS where a certificate is given.
-func withTLS(l net.Listener, o cli.SignInOptions) (net.Listener, error) {
+// tlsConfig is nil where no certificate is given.
+func tlsConfig(o cli.SignInOptions) (*tls.Config, error) {
 	if o.TLSCert == "" && o.TLSKey == "" {
-		return l, nil
+		return nil, nil
 	}
 	c := &certificate{cert: o.TLSCert, key: o.TLSKey}
 	if _, err := c.get(nil); err != nil {
-		l.Close()
 		return nil, fmt.Errorf("serving TLS: %w", err)
 	}
-	return tls.NewListener(l, &tls.Config{GetCertificate: c.get, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}), nil
+	return &tls.Config{GetCertificate: c.get, MinVersion: tls.VersionTLS12}, nil
 }
 
 // certificate reads its files again when they change. A new one that cannot be read leaves the old one.

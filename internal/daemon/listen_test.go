@@ -31,12 +31,13 @@ func listen(t *testing.T, o cli.SignInOptions, h http.Handler) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l, err = withTLS(l, o); err != nil {
+	secure, err := tlsConfig(o)
+	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- serveOn(ctx, l, h) }()
+	go func() { done <- serveOn(ctx, l, secure, h) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil && !errors.Is(err, http.ErrServerClosed) {
@@ -161,15 +162,15 @@ func TestACertificateIsReadAgainWhenItChanges(t *testing.T) {
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.TLS != nil) })
 	address := listen(t, cli.SignInOptions{TLSCert: cert, TLSKey: key}, h)
 	_, _, pool := certify(t, dir, "second", then.Add(time.Minute))
-	c := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
+	c := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}}
 	t.Cleanup(c.CloseIdleConnections)
 	res, err := c.Get("https://" + address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	if name := res.TLS.PeerCertificates[0].DNSNames[0]; name != "second" {
-		t.Errorf("the certificate is the %s", name)
+	if name := res.TLS.PeerCertificates[0].DNSNames[0]; name != "second" || res.ProtoMajor != 2 {
+		t.Errorf("the certificate is the %s, the protocol %s", name, res.Proto)
 	}
 	if err := os.WriteFile(cert, []byte("half wri"), 0o600); err != nil {
 		t.Fatal(err)
@@ -180,11 +181,7 @@ func TestACertificateIsReadAgainWhenItChanges(t *testing.T) {
 		t.Fatalf("with a file that is being written: %v", err)
 	}
 	again.Body.Close()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := withTLS(l, cli.SignInOptions{TLSCert: cert, TLSKey: key}); err == nil {
+	if _, err := tlsConfig(cli.SignInOptions{TLSCert: cert, TLSKey: key}); err == nil {
 		t.Error("a start with half a certificate")
 	}
 }

@@ -35,6 +35,9 @@ func (p ProviderConfig) person(claims map[string]any) (u User, left []string, er
 	if reserved(name) || reserved(u.Name) {
 		return u, nil, unfit("the name %q belongs to Kubernetes or to Plumb; a provider cannot give it", name)
 	}
+	if elsewhere, _ := claims["_claim_names"].(map[string]any); elsewhere[p.GroupsClaim] != nil {
+		return u, nil, unfit("the provider does not list your groups, because they are too many: let it give only those that matter to Plumb")
+	}
 	groups, err := namesOf(claim(claims, p.GroupsClaim))
 	if err != nil {
 		return u, nil, unfit("the claim %q: %v", p.GroupsClaim, err)

@@ -48,6 +48,7 @@ func TestClaimsBecomeAUser(t *testing.T) {
 		"too many groups":                           {config: ProviderConfig{UserClaim: "sub"}, claims: `{"sub":"a","groups":` + string(many) + `}`, refuse: "more than"},
 		"a name with a line break":                  {config: ProviderConfig{UserClaim: "sub"}, claims: `{"sub":"a\nb"}`, refuse: "cannot be one"},
 		"a name that has no end":                    {config: ProviderConfig{UserClaim: "sub"}, claims: `{"sub":"` + strings.Repeat("a", 300) + `"}`, refuse: "cannot be one"},
+		"groups that are said elsewhere":            {config: ProviderConfig{UserClaim: "sub"}, claims: `{"sub":"a","_claim_names":{"groups":"src1"}}`, refuse: "too many"},
 		"groups without a name":                     {config: ProviderConfig{UserClaim: "sub"}, claims: `{"sub":"a","groups":["",  "g"]}`, user: "oidc:a oidc:g"},
 	} {
 		t.Run(name, func(t *testing.T) {

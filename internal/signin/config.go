@@ -40,6 +40,7 @@ type ProviderConfig struct {
 	GroupsClaim      string   `json:"groupsClaim,omitempty"`      // default groups; dots lead into objects
 	GroupsPrefix     string   `json:"groupsPrefix,omitempty"`     // default "oidc:"; "-" is none
 	EmailDomains     []string `json:"emailDomains,omitempty"`     // only addresses of these; default: any
+	EndSession       bool     `json:"endSession,omitempty"`       // signing out of Plumb leads to the provider's sign-out too
 	TrustEmail       bool     `json:"trustEmail,omitempty"`       // the provider gives only addresses that it has verified, and does not say so
 }
 

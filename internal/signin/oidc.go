@@ -161,6 +161,8 @@ func (p *provider) userInfo(ctx context.Context, d *discovered, token *oauth2.To
 	return claims, nil
 }
 
+const usualExpiry = time.Hour
+
 // sessionOfUserInfo is for providers that give no new ID token with a refresh.
 func (p *provider) sessionOfUserInfo(ctx context.Context, d *discovered, token *oauth2.Token) (session, error) {
 	if d.oidc.UserInfoEndpoint() == "" {
@@ -172,7 +174,11 @@ func (p *provider) sessionOfUserInfo(ctx context.Context, d *discovered, token *
 	}
 	user, _, err := p.c.person(claims)
 	subject, _ := claims["sub"].(string)
-	return session{Way: p.c.ID, User: user, Subject: subject, Check: p.checkAt(token.Expiry), Refresh: token.RefreshToken}, err
+	until := token.Expiry
+	if until.IsZero() { // it does not say
+		until = p.now().Add(usualExpiry)
+	}
+	return session{Way: p.c.ID, User: user, Subject: subject, Check: p.checkAt(until), Refresh: token.RefreshToken}, err
 }
 
 // checkAt is when a person has to be asked about again: when the token ends that vouches for them.
@@ -216,12 +222,12 @@ func (p *provider) revoke(ctx context.Context, refresh string) {
 	}
 }
 
-// logoutURL is where a browser ends the provider's own session; empty: there is none.
+// logoutURL is where a browser ends the provider's own session; empty: there is no such place, or nobody wants it.
 func (p *provider) logoutURL(idToken, back string) string {
 	p.mu.Lock()
 	d := p.known
 	p.mu.Unlock()
-	if d == nil || d.logout == "" {
+	if d == nil || d.logout == "" || !p.c.EndSession {
 		return ""
 	}
 	u, err := url.Parse(d.logout)

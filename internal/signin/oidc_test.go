@@ -1,10 +1,14 @@
 package signin
 
 import (
+	"bytes"
+	"encoding/json"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,7 +16,7 @@ import (
 )
 
 func TestAPersonSignsInAtAProviderAndComesBackToWhereTheyWere(t *testing.T) {
-	s, _ := with(t, oidctest.Options{})
+	s, _ := with(t, oidctest.Options{}, func(p *ProviderConfig) { p.EndSession = true })
 	b := oidctest.NewBrowser(t)
 	s.wantNobody(b)
 	form := b.AtForm(s.http.URL + begin + "?return=" + url.QueryEscape("/apps?filter=state:failed"))
@@ -239,6 +243,70 @@ func TestGroupsFollowTheProviderAndTheSessionEndsWithThePerson(t *testing.T) {
 	soon(t, "the session of somebody who is gone ends", func() bool {
 		status, _ := s.who(b)
 		return status == http.StatusUnauthorized
+	})
+}
+
+// without takes fields out of what the provider answers to a refresh.
+type without struct {
+	http.RoundTripper
+	fields []string
+}
+
+func (w without) RoundTrip(r *http.Request) (*http.Response, error) {
+	var form []byte
+	if r.Body != nil {
+		form, _ = io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(form))
+	}
+	res, err := w.RoundTripper.RoundTrip(r)
+	if err != nil || !bytes.Contains(form, []byte("grant_type=refresh_token")) || res.StatusCode != http.StatusOK {
+		return res, err
+	}
+	answer := map[string]any{}
+	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil {
+		return nil, err
+	}
+	for _, f := range w.fields {
+		delete(answer, f)
+	}
+	raw, err := json.Marshal(answer)
+	res.Body, res.ContentLength = io.NopCloser(bytes.NewReader(raw)), int64(len(raw))
+	return res, err
+}
+
+func TestGroupsFollowAProviderThatGivesNoNewIDToken(t *testing.T) {
+	s, p := with(t, oidctest.Options{IDToken: 2 * time.Second})
+	client := s.providers[0].client
+	client.Transport = without{client.Transport, []string{"id_token", "expires_in"}}
+	b := oidctest.NewBrowser(t)
+	s.signIn(b, "ada")
+	p.Change(map[string]any{"people": map[string]any{"ada": map[string]any{"groups": []string{"dba"}}}})
+	soon(t, "the new groups hold", func() bool {
+		_, u := s.who(b)
+		return slices.Equal(u.Groups, []string{"oidc:dba"})
+	})
+	s.clock.pass(usualExpiry - time.Minute)
+	s.want(b, "oidc:ada@example.com", "oidc:dba")
+	p.Change(map[string]any{"people": map[string]any{"ada": map[string]any{"email_verified": false}}})
+	s.clock.pass(2 * time.Minute)
+	s.wantNobody(b)
+}
+
+func TestSeveralCallsAtOnceRefreshOnce(t *testing.T) {
+	s, _ := with(t, oidctest.Options{IDToken: 2 * time.Second}) // it takes a refresh token once
+	b := oidctest.NewBrowser(t)
+	s.signIn(b, "ada")
+	tokens := map[string]bool{}
+	soon(t, "three refreshes", func() bool {
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() { s.want(b, "oidc:ada@example.com", "oidc:platform") })
+		}
+		wg.Wait()
+		for _, k := range s.sessions.known {
+			tokens[k.Refresh] = true
+		}
+		return len(tokens) > 3 || t.Failed()
 	})
 }
 
