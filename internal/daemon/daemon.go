@@ -139,11 +139,12 @@ func Run(ctx context.Context, o cli.DaemonOptions) error {
 		return err
 	}
 	defer w.close(ctx, log)
+	rest := newTidy()
 	e := engine.New(engine.Options{
 		Installation: o.Installation, Mirrors: st.mirrors, Charts: st.charts, Bundles: st.bundles, Renderer: pool,
 		History: recorder{w.of(st.history), n}, Owned: st.history, Memory: ledger, HashKey: st.key, Build: build(o), Now: time.Now, Log: log.With("part", "engine"),
 		Connect:           connector(config, o),
-		Changed:           func(k engine.Key) { changes.Changed(k); wakers.App(k); n.app(k); w.AppChanged(k) },
+		Changed:           func(k engine.Key) { changes.Changed(k); wakers.App(k); n.app(k); w.AppChanged(k); rest.busy() },
 		RepositoryChanged: func(k engine.Key) { wakers.Repository(k); n.repository(k); w.RepositoryChanged(k) },
 		TargetChanged:     func(k engine.Key) { wakers.Cluster(k); n.cluster(k) },
 	})
@@ -174,9 +175,9 @@ func Run(ctx context.Context, o cli.DaemonOptions) error {
 	}
 	g.Go(func() error { return elected(ctx, manager, e.Run) })
 	g.Go(func() error { return elected(ctx, manager, n.Run) }) // only who leads tells people
-	g.Go(func() error { return w.Run(ctx) })
-	g.Go(func() error { return rows.Run(ctx) })
-	g.Go(func() error { return manager.Start(ctx) })
+	for _, run := range []func(context.Context) error{w.Run, rows.Run, rest.run, manager.Start} {
+		g.Go(func() error { return run(ctx) })
+	}
 	log.Info("started", "version", o.Version, "dir", o.Dir)
 	return g.Wait()
 }

@@ -28,7 +28,9 @@ type app struct {
 	running   bool // a goroutine takes steps
 	gone      bool
 	timer     *time.Timer
+	renders   int // that were begun
 	snapshot  Snapshot
+	shown     int       // number of the render that the snapshot speaks of
 	look      bool      // somebody asked to look at Git, and the repositories are still to be told
 	refreshAt time.Time // when somebody asked to look at Git
 	rendered  rendered  // the last good render; guarded because repositories invalidate it
@@ -76,6 +78,7 @@ type sourceRepo struct {
 // rendered is the outcome of the desired half.
 type rendered struct {
 	valid    bool // nothing that it was made of has changed
+	number   int  // of the render; 0 while the next one is under way
 	request  object.Digest
 	bundle   object.Digest
 	seen     time.Time

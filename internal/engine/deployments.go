@@ -164,7 +164,10 @@ func recordedView(ev history.Event) DeploymentView {
 	if lead, ok := d.LeadTime(ev.Commit, ev.At); ok && ev.Outcome == outcomeOK {
 		v.LeadTime = lead
 	}
-	for _, s := range d.Steps {
+	if v.Created, v.Changed, v.Deleted = d.Counts.Created, d.Counts.Changed, d.Counts.Deleted; d.Counts != (StepCounts{}) {
+		return v
+	}
+	for _, s := range d.Steps { // of a record that counts nothing
 		switch {
 		case s.Error != "":
 		case s.Action == plan.Create:

@@ -52,7 +52,9 @@ func (e *Engine) desire(ctx context.Context, a *app, spec App, where render.Targ
 	for {
 		// Marked valid before the work: an invalidation that arrives meanwhile must not be overwritten.
 		a.mu.Lock()
-		a.rendered.valid = true
+		a.rendered.valid, a.rendered.number = true, 0
+		a.renders++
+		number := a.renders
 		a.mu.Unlock()
 		next := e.renderOnce(ctx, a.key, request, spec, where, inputs)
 		if ctx.Err() != nil {
@@ -64,7 +66,7 @@ func (e *Engine) desire(ctx context.Context, a *app, spec App, where render.Targ
 			stale = t.repo.settle(ctx, a.key, t) || stale
 		}
 		a.mu.Lock()
-		next.valid = a.rendered.valid && !stale
+		next.valid, next.number = a.rendered.valid && !stale, number
 		next.request, next.served = request, served(next.asked, where.APIVersions)
 		again := !next.valid
 		if next.err != nil && next.bundle == "" {

@@ -122,6 +122,17 @@ func (e *Engine) Expect() { e.listing.Store(true) }
 
 // Listed says that everything was told.
 func (e *Engine) Listed() {
+	e.mu.Lock()
+	known := slices.Collect(maps.Values(e.apps))
+	e.mu.Unlock()
+	for _, a := range known { // so that a repository's first look is for all the refs in use
+		a.stepping.Lock()
+		a.mu.Lock()
+		spec := a.spec
+		a.mu.Unlock()
+		e.rewire(a, spec)
+		a.stepping.Unlock()
+	}
 	e.listing.Store(false)
 	e.mu.Lock()
 	apps := slices.Collect(maps.Keys(e.apps))
@@ -208,7 +219,7 @@ func (e *Engine) Snapshot(key Key) (Snapshot, bool) {
 func (e *Engine) read(a *app) Snapshot {
 	repos, _ := e.wires(a)
 	a.mu.Lock()
-	s, spec, valid := a.snapshot, a.spec, a.rendered.valid
+	s, spec, valid := a.snapshot, a.spec, a.rendered.valid && a.rendered.number != 0 && a.rendered.number == a.shown
 	a.mu.Unlock()
 	if valid {
 		s.Head = headOf(repos, spec)

@@ -79,7 +79,7 @@ func (e *Engine) healOne(ctx context.Context, a *app, spec App, conn *cluster.Cl
 		set.clear(id)
 		return nil
 	}
-	yielded := e.yield(a, id, data)
+	yielded := e.yield(a, spec, rec, data, id)
 	if err := e.recordDrift(ctx, a, id, rec, data, yielded); err != nil {
 		return err
 	}
@@ -144,12 +144,17 @@ func (e *Engine) attribute(a *app, want *plan.Desired, live *unstructured.Unstru
 	return d
 }
 
-// yield finds the fields to leave to others: an autoscaler's at once, anybody's that keeps taking the field back.
-func (e *Engine) yield(a *app, id object.ID, data DriftData) []string {
+// yield finds the fields to leave to others: an autoscaler's at once, anybody's that keeps taking the field back after it
+// was undone. The same change seen again is no new one.
+func (e *Engine) yield(a *app, spec App, rec record, data DriftData, id object.ID) []string {
 	var out []string
+	fresh := spec.Heal && (rec.told != rec.live.Hash || data.Deleted)
 	for _, c := range data.Culprits {
 		for _, f := range c.Fields {
-			d := a.fights.Observe(id, f.Path, c.Manager, e.o.Now())
+			var d drift.Decision
+			if fresh {
+				d = a.fights.Observe(id, f.Path, c.Manager, e.o.Now())
+			}
 			if !d.Yield && drift.AutoscalerOwns(c) && f.Path == drift.ReplicasField {
 				d = a.fights.Yield(id, f.Path, c.Manager, e.o.Now())
 			}

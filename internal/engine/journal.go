@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"plumb.cd/plumb/internal/apply"
+	"plumb.cd/plumb/internal/bundle"
 	"plumb.cd/plumb/internal/history"
 	"plumb.cd/plumb/internal/object"
 	"plumb.cd/plumb/internal/plan"
@@ -159,7 +160,29 @@ type DeploymentData struct {
 	Started time.Time     `json:"started"`
 	Took    time.Duration `json:"took"`
 	Steps   []StepData    `json:"steps,omitempty"` // at most 200
+	Counts  StepCounts    `json:"counts,omitzero"` // of all steps that were carried out
+	// Revisions are those of every source, so that the bundle can be rendered again when it is no longer stored.
+	Revisions []bundle.Revision `json:"revisions,omitempty"`
 	DeploymentFacts
+}
+
+// StepCounts are the steps of a deployment that were carried out, by what they did.
+type StepCounts struct {
+	Created int `json:"created,omitempty"`
+	Changed int `json:"changed,omitempty"`
+	Deleted int `json:"deleted,omitempty"`
+}
+
+func (c *StepCounts) add(a plan.Action) {
+	switch a {
+	case plan.Create:
+		c.Created++
+	case plan.Apply, plan.Replace, plan.Recreate, plan.Adopt:
+		c.Changed++
+	case plan.Prune:
+		c.Deleted++
+	case plan.Orphan, plan.Hook:
+	}
 }
 
 // StepData is one step of a deployment.
@@ -172,13 +195,16 @@ type StepData struct {
 
 func deploymentData(at Attempt, r *run) json.RawMessage {
 	const limit = 200
-	d := DeploymentData{Mode: at.Mode, Plan: at.Plan, Started: at.Started, Took: at.Ended.Sub(at.Started)}
+	d := DeploymentData{Mode: at.Mode, Plan: at.Plan, Started: at.Started, Took: at.Ended.Sub(at.Started), Revisions: at.Revisions}
 	if r.line != nil {
 		d.DeploymentFacts = r.line.facts
 	}
 	for _, res := range r.state.Results {
+		if res.Err == nil {
+			d.Counts.add(res.Step.Action)
+		}
 		if len(d.Steps) == limit {
-			break
+			continue
 		}
 		s := StepData{Action: res.Step.Action, Object: res.Step.ID, Why: res.Step.Why}
 		if res.Err != nil {

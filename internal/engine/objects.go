@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"sync"
@@ -22,9 +23,9 @@ type record struct {
 	want     drift.Record  // as it was applied; zero: not known (lost with the state store)
 	applied  object.Digest // of the Desired that was applied
 	health   health.Status
-	since    time.Time // of the health level
-	recheck  time.Time // when time alone may change the verdict; zero: never
-	options  plan.Options
+	since    time.Time     // of the health level
+	recheck  time.Time     // when time alone may change the verdict; zero: never
+	options  *plan.Options // never nil; most objects share one without wishes
 	wave     int
 	hook     bool
 	deleting bool
@@ -33,6 +34,9 @@ type record struct {
 	byWant   bool       // the server keeps no field ownership: a GET decides
 	told     drift.Hash // the live state that the history knows of
 }
+
+// noWishes are the options of an object that says nothing of its own.
+var noWishes plan.Options
 
 // known reports whether there is a fingerprint to hold the live state against.
 func (r *record) known() bool { return r.applied != "" }
@@ -47,7 +51,7 @@ type observation struct {
 	kind     schema.GroupVersionKind
 	live     drift.Record
 	health   health.Status
-	options  plan.Options
+	options  *plan.Options
 	wave     int
 	hook     bool
 	deleting bool
@@ -103,7 +107,7 @@ func (s *objectSet) observed(o observation) bool {
 	defer s.mu.Unlock()
 	r := s.records[o.id]
 	if r == nil || r.uid != o.live.UID {
-		fresh := &record{kind: o.kind, uid: o.live.UID}
+		fresh := &record{kind: o.kind, uid: o.live.UID, options: &noWishes}
 		if r != nil {
 			fresh.want, fresh.applied = r.want, r.applied
 		}
@@ -116,7 +120,7 @@ func (s *objectSet) observed(o observation) bool {
 	}
 	delete(s.gone, o.id)
 	before := *r
-	r.kind, r.live, r.options, r.wave, r.hook, r.deleting, r.missing = o.kind, o.live, o.options, o.wave, o.hook, o.deleting, false
+	r.kind, r.live, r.options, r.wave, r.hook, r.deleting, r.missing = o.kind, o.live, cmp.Or(o.options, &noWishes), o.wave, o.hook, o.deleting, false
 	s.setHealth(r, o.health, o.at)
 	if r.known() && (r.byWant || !r.inSync()) && !r.hook {
 		s.suspect[o.id] = true
@@ -143,7 +147,7 @@ func (s *objectSet) applied(id object.ID, o observation, digest object.Digest) {
 	defer s.mu.Unlock()
 	r := s.records[id]
 	if r == nil || r.uid != o.live.UID {
-		r = &record{kind: o.kind, uid: o.live.UID}
+		r = &record{kind: o.kind, uid: o.live.UID, options: &noWishes}
 		s.records[id] = r
 	}
 	r.want, r.applied, r.byWant = o.live, digest, o.byWant
@@ -156,7 +160,7 @@ func (s *objectSet) applied(id object.ID, o observation, digest object.Digest) {
 		}
 		return
 	}
-	r.kind, r.live, r.options, r.wave, r.hook, r.deleting, r.missing = o.kind, o.live, o.options, o.wave, o.hook, false, false
+	r.kind, r.live, r.options, r.wave, r.hook, r.deleting, r.missing = o.kind, o.live, cmp.Or(o.options, &noWishes), o.wave, o.hook, false, false
 	s.setHealth(r, o.health, o.at)
 }
 

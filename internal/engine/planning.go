@@ -37,6 +37,8 @@ func (e *Engine) prepare(a *app, spec App, conn *cluster.Cluster, entries []bund
 // sendable is a bundle in the form in which it is sent. It lives as long as a step.
 type sendable struct {
 	bundle   object.Digest
+	spec     int64 // generation
+	conn     *cluster.Cluster
 	desired  []plan.Desired
 	warnings []string
 }
@@ -44,7 +46,7 @@ type sendable struct {
 // prepared gives the objects of a bundle in the form in which they are sent, and files with the cluster that the App
 // wants them.
 func (e *Engine) prepared(ctx context.Context, a *app, spec App, conn *cluster.Cluster, want Deployed) ([]plan.Desired, []string, error) {
-	if s := a.sendable; s != nil && s.bundle == want.Bundle {
+	if s := a.sendable; s != nil && s.bundle == want.Bundle && s.spec == spec.Generation && s.conn == conn {
 		return s.desired, slices.Clone(s.warnings), nil
 	}
 	b, err := e.recall(ctx, a, spec, where(spec, conn), want)
@@ -56,7 +58,7 @@ func (e *Engine) prepared(ctx context.Context, a *app, spec App, conn *cluster.C
 		return nil, nil, err
 	}
 	a.target.claim(a.key, desired)
-	a.sendable = &sendable{want.Bundle, desired, warnings}
+	a.sendable = &sendable{want.Bundle, spec.Generation, conn, desired, warnings}
 	return desired, slices.Clone(warnings), nil
 }
 
@@ -186,7 +188,7 @@ func (e *Engine) live(ctx context.Context, a *app, conn *cluster.Cluster, desire
 		}
 		out[id] = plan.Live{
 			ID: id, Kind: r.kind, UID: r.uid, Owner: &me, Applied: r.applied, InSync: r.inSync(),
-			Wave: r.wave, Options: r.options, Deleting: r.deleting, Hook: r.hook,
+			Wave: r.wave, Options: *r.options, Deleting: r.deleting, Hook: r.hook,
 		}
 	}
 	moving := map[object.ID]object.Owner{}

@@ -303,7 +303,9 @@ func (e *Engine) Find(id object.ID) []Key {
 		t.mu.Lock()
 		k, found := t.holders[id]
 		if !found { // deleted, perhaps
-			k, found = t.claims[id]
+			var c claim
+			c, found = t.claims[id]
+			k = c.first
 		}
 		if found && !slices.Contains(out, k) {
 			out = append(out, k)

@@ -15,10 +15,10 @@ import (
 // What carries our label is known from the watch. These bound what is asked about the rest.
 const (
 	fewReads   = 3 // objects of one App that are looked for by single reads, while few Apps ask
-	crowd      = 4 // Apps that ask about a kind within crowdTime make one look for all of them
+	crowd      = 8 // Apps that ask about a kind within crowdTime make one look for all of them
 	crowdTime  = 2 * time.Second
-	keepsFor   = 15 * time.Second // how long such a look says what is absent
-	tooMany    = 5000             // objects of nobody's: more of them, and each namespace is looked at by itself
+	keepsFor   = 3 * time.Second // how long such a look says what is absent
+	tooMany    = 5000            // objects of nobody's: more of them, and each namespace is looked at by itself
 	unlabelled = "!" + object.LabelApp
 )
 

@@ -40,7 +40,7 @@ func (e *Engine) publish(a *app, spec App, o outcome) time.Time {
 	if prev.State != next.State || prev.Reason != next.Reason || prev.Since.IsZero() {
 		next.Since = f.now
 	}
-	a.snapshot = next
+	a.snapshot, a.shown = next, a.rendered.number
 	a.mu.Unlock()
 	if !sameSnapshot(prev, next) {
 		if e.o.Changed != nil {

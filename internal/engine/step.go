@@ -64,6 +64,7 @@ func (e *Engine) step(ctx context.Context, a *app) time.Time {
 	}
 	e.metrics.steps.Inc()
 	a.askRepositories()
+	a.sendable = nil // somebody may have asked for a plan in between
 	o := e.advance(ctx, a, spec)
 	a.sendable = nil
 	if ctx.Err() != nil {

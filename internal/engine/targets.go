@@ -28,10 +28,10 @@ type target struct {
 	stop    context.CancelFunc
 	watched map[schema.GroupVersionKind]bool // true: synced
 	sets    map[Key]*objectSet
-	holders map[object.ID]Key          // whose record an object is in
-	claims  map[object.ID]Key          // who wants which object, as of each App's newest bundle
-	claimed map[Key]map[object.ID]bool // all that an App wants, whoever came first
-	saved   map[string][]byte          // fingerprints from the state store
+	holders map[object.ID]Key   // whose record an object is in
+	claims  map[object.ID]claim // who wants which object, as of each App's newest bundle
+	claimed map[Key][]object.ID // all that an App wants, whoever came first
+	saved   map[string][]byte   // fingerprints from the state store
 	kick    chan struct{}
 	plain   *eyes                             // for objects of Apps that are not known yet
 	refused map[schema.GroupVersionKind]error // kinds that the credentials may not watch
@@ -46,7 +46,7 @@ func (e *Engine) targetFor(name string) *target {
 	if t == nil {
 		t = &target{
 			e: e, name: name, users: map[Key]bool{}, watched: map[schema.GroupVersionKind]bool{},
-			sets: map[Key]*objectSet{}, holders: map[object.ID]Key{}, claims: map[object.ID]Key{}, claimed: map[Key]map[object.ID]bool{}, kick: make(chan struct{}, 1),
+			sets: map[Key]*objectSet{}, holders: map[object.ID]Key{}, claims: map[object.ID]claim{}, claimed: map[Key][]object.ID{}, kick: make(chan struct{}, 1),
 		}
 		t.unsaved = &batch{e: e, bucket: name}
 		t.plain = &eyes{prints: t.prints(nil)}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"reflect"
+	"slices"
 	"strconv"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -115,18 +117,31 @@ func (t *target) dropSet(k Key) {
 	t.unclaim(k, nil)
 }
 
+// claim is who wants an object: who came first has it.
+type claim struct {
+	first  Key
+	others []Key
+}
+
 // claim files which objects an App's newest bundle wants.
 func (t *target) claim(k Key, desired []plan.Desired) {
-	want := make(map[object.ID]bool, len(desired))
-	for _, d := range desired {
-		want[d.ID] = true
+	want := make([]object.ID, 0, len(desired))
+	keep := make(map[object.ID]bool, len(desired))
+	for i := range desired {
+		want = append(want, desired[i].ID)
+		keep[desired[i].ID] = true
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.unclaim(k, want)
-	for id := range want {
-		if _, taken := t.claims[id]; !taken {
-			t.claims[id] = k
+	t.unclaim(k, keep)
+	for _, id := range want {
+		c, taken := t.claims[id]
+		switch {
+		case !taken:
+			t.claims[id] = claim{first: k}
+		case c.first != k && !slices.Contains(c.others, k):
+			c.others = append(slices.Clip(c.others), k)
+			t.claims[id] = c
 		}
 	}
 	t.claimed[k] = want
@@ -136,16 +151,19 @@ func (t *target) claim(k Key, desired []plan.Desired) {
 func (t *target) unclaim(k Key, keep map[object.ID]bool) {
 	before := t.claimed[k]
 	delete(t.claimed, k)
-	for id := range before {
-		if t.claims[id] != k || keep[id] {
+	for _, id := range before {
+		c, ok := t.claims[id]
+		if !ok || keep[id] {
 			continue
 		}
-		delete(t.claims, id)
-		for other, wants := range t.claimed {
-			if wants[id] {
-				t.claims[id] = other
-				break
-			}
+		c.others = slices.DeleteFunc(slices.Clone(c.others), func(other Key) bool { return other == k })
+		switch {
+		case c.first != k:
+			t.claims[id] = c
+		case len(c.others) > 0:
+			t.claims[id] = claim{c.others[0], c.others[1:]}
+		default:
+			delete(t.claims, id)
 		}
 	}
 }
@@ -153,8 +171,8 @@ func (t *target) unclaim(k Key, keep map[object.ID]bool) {
 func (t *target) claimedBy(id object.ID) (Key, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	k, ok := t.claims[id]
-	return k, ok
+	c, ok := t.claims[id]
+	return c.first, ok
 }
 
 // Event is told by the watch: an object of ours came, changed or went. It decides nothing, it files what is true now
@@ -245,9 +263,12 @@ func versionOf(obj *unstructured.Unstructured) int64 {
 	return n
 }
 
-func liveOptions(obj *unstructured.Unstructured) (plan.Options, bool, int) {
+func liveOptions(obj *unstructured.Unstructured) (*plan.Options, bool, int) {
 	options, hook, wave, _ := plan.ParseAnnotations(obj)
-	return options, hook != nil, wave
+	if reflect.ValueOf(options).IsZero() {
+		return &noWishes, hook != nil, wave
+	}
+	return &options, hook != nil, wave
 }
 
 // recall gives what the state store remembers of an object, once.

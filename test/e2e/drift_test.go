@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"plumb.cd/plumb/internal/gittest"
 	"plumb.cd/plumb/internal/history"
@@ -126,6 +127,30 @@ func TestWithHealOffDriftIsReportedOnly(t *testing.T) {
 	p.WaitState("shop", "Synced")
 	if a, b := value(p, "a"), value(p, "b"); a != "git" || b != "git" {
 		t.Errorf("healing is on again, and the values are %v and %v", a, b)
+	}
+}
+
+// A Deployment tells news of its status again and again: the same drift, seen again, is no fight.
+func TestWithHealOffDriftStaysDriftHoweverOftenItIsSeen(t *testing.T) {
+	t.Parallel()
+	p := harness.Shared(t)
+	repo := p.Repo("shop", gittest.Files{"web.yaml": deployment("web", "web:1")})
+	p.App("shop", "source: {repository: shop}\nsync: {heal: false}")
+	p.WaitSynced("shop", repo.Head())
+	p.Patch("apps/v1", "Deployment", "web", "kubectl-edit", "spec: {replicas: 3}")
+	p.WaitReason("shop", "Drifted", "Drifted")
+	p.Eventually("three are available", func() bool {
+		return harness.Field(p.Must("apps/v1", "Deployment", "web"), "status", "availableReplicas") == int64(3)
+	})
+	for i := range 6 { // each one is an event of the drifted object
+		p.Patch("apps/v1", "Deployment", "web", "someone", "metadata: {annotations: {example.com/seen: \""+string(rune('a'+i))+"\"}}")
+	}
+	p.WaitCalm(2 * time.Second)
+	if s := p.WaitState("shop", "Drifted"); s.Counts.Drifted != 1 {
+		t.Errorf("the counts are %+v", s.Counts)
+	}
+	if found := p.History("shop", history.Fight); len(found) != 0 {
+		t.Errorf("what nobody undid is called a fight: %+v", found)
 	}
 }
 
