@@ -89,6 +89,9 @@ func (f Field) Clip() Field {
 	return f
 }
 
+// Bytes is about how much the field's values take.
+func (f Field) Bytes() int { return len(textOf(f.Left)) + len(textOf(f.Right)) + len(f.Path) }
+
 func textOf(v any) string {
 	if s, ok := v.(string); ok || v == nil {
 		return s

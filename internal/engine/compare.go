@@ -55,6 +55,8 @@ const (
 	fieldsOpened = 2000
 	linesShown   = 2000
 	bytesShown   = 2 << 20
+	valuesShown  = 48 << 10 // bytes of values in a list
+	valuesOpened = 4 << 20
 )
 
 // readers bounds the kinds that are read at the same time.
@@ -62,7 +64,7 @@ const readers = 4
 
 // Compare holds two sides of an App against each other. Live objects are read now, those of the App only.
 func (e *Engine) Compare(ctx context.Context, key Key, req CompareRequest) (Compared, error) {
-	s, err := e.scene(key)
+	s, lost, err := e.lookAt(key)
 	if err != nil {
 		return Compared{}, err
 	}
@@ -72,6 +74,9 @@ func (e *Engine) Compare(ctx context.Context, key Key, req CompareRequest) (Comp
 	}
 	if req.Right != "" {
 		right = req.Right
+	}
+	if lost != nil && (left == SideLive || right == SideLive) {
+		return Compared{}, lost
 	}
 	c := &comparing{e: e, s: s, req: req, out: Compared{Left: left, Right: right, At: e.asOf(), Quiet: map[compare.Class]int{}}}
 	if err := c.prepare(ctx); err != nil {
@@ -396,9 +401,9 @@ func (c *comparing) file(res compare.Result, differs bool, keeps string, lost []
 
 // shown cuts a difference to what is told of one object.
 func (c *comparing) shown(res compare.Result, keeps string) ObjectDifference {
-	limit := fieldsShown
+	limit, room := fieldsShown, valuesShown
 	if c.req.Object != nil {
-		limit = fieldsOpened
+		limit, room = fieldsOpened, valuesOpened
 	}
 	secret := res.ID.Sensitive()
 	if secret {
@@ -413,13 +418,14 @@ func (c *comparing) shown(res compare.Result, keeps string) ObjectDifference {
 		out.Fields = nil
 		return out
 	}
-	if len(res.Fields) > limit {
-		out.More = len(res.Fields) - limit
-		res.Fields = res.Fields[:limit]
-	}
-	out.Fields = make([]compare.Field, len(res.Fields))
+	out.Fields = make([]compare.Field, 0, min(len(res.Fields), limit))
 	for i, f := range res.Fields {
-		out.Fields[i] = f.Clip()
+		if f = f.Clip(); i == limit || room < 0 {
+			out.More = len(res.Fields) - i
+			break
+		}
+		room -= f.Bytes()
+		out.Fields = append(out.Fields, f)
 	}
 	return out
 }

@@ -62,28 +62,38 @@ type scene struct {
 	snap Snapshot
 }
 
-// open finds an App and its cluster. Without a cluster only what needs none can be read; the error says why.
+// scene finds an App and its cluster, which can be reached as far as is known.
 func (e *Engine) scene(key Key) (*scene, error) {
+	s, lost, err := e.lookAt(key)
+	if err == nil {
+		err = lost
+	}
+	return s, err
+}
+
+// lookAt finds an App and its cluster. lost says why the cluster cannot be reached now: what needs it not can be read all
+// the same.
+func (e *Engine) lookAt(key Key) (s *scene, lost, err error) {
 	a := e.app(key)
 	if a == nil {
-		return nil, ErrNoApp
+		return nil, nil, ErrNoApp
 	}
 	_, t := e.wires(a)
 	if t == nil {
-		return nil, pendingFault()
+		return nil, nil, pendingFault()
 	}
 	a.mu.Lock()
 	spec := a.spec
 	a.mu.Unlock()
 	snap, _ := e.Snapshot(key)
-	conn, err := t.connection()
-	if isPending(err) {
-		return nil, pendingFault()
+	conn, lost := t.connection()
+	switch {
+	case isPending(lost):
+		return nil, nil, pendingFault()
+	case conn == nil:
+		return nil, nil, lost
 	}
-	if err != nil {
-		return nil, err
-	}
-	return &scene{a: a, spec: spec, t: t, conn: conn, snap: snap}, nil
+	return &scene{a: a, spec: spec, t: t, conn: conn, snap: snap}, lost, nil
 }
 
 func pendingFault() error {

@@ -44,14 +44,19 @@ type DetailOptions struct {
 type details struct {
 	*Server
 	reading chan struct{} // bounds the expensive ones that run at the same time
+	logging chan struct{}
 	diffs   diffCache
 }
 
-// manyReading is how many comparisons, forests and plans are worked out at the same time.
-const manyReading = 4
+// Limits of what is read at the same time: comparisons, forests and plans, each for so long; and logs.
+const (
+	manyReading = 8
+	longReading = 50 * time.Second
+	manyLogs    = 100
+)
 
 func (s *Server) detailCalls() []operation {
-	d := &details{Server: s, reading: make(chan struct{}, manyReading)}
+	d := &details{Server: s, reading: make(chan struct{}, manyReading), logging: make(chan struct{}, manyLogs)}
 	get := func(rest string, o operation) operation {
 		o.method, o.path = "GET", appPath+rest
 		if o.needs == (need{}) {

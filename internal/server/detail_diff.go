@@ -23,8 +23,9 @@ type diffQuery struct {
 
 const diffPage = 50
 
-// pageBytes is how much of an answer the objects of one page fill at the most, about.
-const pageBytes = 1 << 20
+// pageBytes is how much of an answer the objects of one page fill, about: with it a page stays below 200 kB, compressed,
+// whatever its values are.
+const pageBytes = 190 << 10
 
 func (d *details) diff(c *call) error {
 	q, err := queryOf[diffQuery](c)
@@ -107,6 +108,8 @@ func (d *details) compared(c *call, req engine.CompareRequest, of time.Time) (en
 }
 
 func (d *details) compareNow(ctx context.Context, key engine.Key, req engine.CompareRequest) (engine.Compared, error) {
+	ctx, cancel := context.WithTimeout(ctx, longReading)
+	defer cancel()
 	done, err := d.turn(ctx)
 	if err != nil {
 		return engine.Compared{}, err
@@ -167,12 +170,12 @@ func diffView(in engine.Compared, offset, limit int) httpapi.Diff {
 	}
 	size := 0
 	for i := min(offset, len(in.Objects)); i < len(in.Objects); i++ {
+		o := objectView(in.Objects[i])
+		size += sizeOf(o)
 		if n := len(out.Objects); n == limit || n > 0 && size > pageBytes {
 			out.Next = diffCursor{At: in.At, Offset: i}.String()
 			break
 		}
-		o := objectView(in.Objects[i])
-		size += sizeOf(o)
 		out.Objects = append(out.Objects, o)
 	}
 	return out

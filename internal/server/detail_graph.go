@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"strings"
 
 	"sigs.k8s.io/yaml"
@@ -21,12 +22,14 @@ func (d *details) graph(c *call) error {
 	if err != nil {
 		return err
 	}
-	done, err := d.turn(c.Context())
+	ctx, cancel := context.WithTimeout(c.Context(), longReading)
+	defer cancel()
+	done, err := d.turn(ctx)
 	if err != nil {
 		return err
 	}
 	defer done()
-	forest, err := d.o.Engine.Graph(c.Context(), c.key, engine.GraphRequest{Expand: q.Expand, Depth: q.Depth})
+	forest, err := d.o.Engine.Graph(ctx, c.key, engine.GraphRequest{Expand: q.Expand, Depth: q.Depth})
 	if err != nil {
 		return answered(err)
 	}

@@ -56,6 +56,14 @@ func (d *details) logs(c *call) error {
 	if _, err := d.o.Engine.Containers(c.Context(), c.key, id); err != nil {
 		return answered(err) // while an answer can still have a status
 	}
+	select {
+	case d.logging <- struct{}{}:
+		defer func() { <-d.logging }()
+	default:
+		return Problem{
+			Status: http.StatusTooManyRequests, Reason: fault.LimitExceeded, Message: fmt.Sprintf("%d logs are being read already", manyLogs), Next: "try again in a moment",
+		}
+	}
 	req := engine.LogRequest{
 		Object: id, Container: q.Container, Follow: q.Follow && !q.Previous, Previous: q.Previous, Tail: int64(q.Tail), Since: q.Since,
 	}
@@ -170,7 +178,9 @@ func newEvents(c *call) *events {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
 	c.WriteHeader(http.StatusOK)
-	return &events{w: c.ResponseWriter, rc: http.NewResponseController(c.ResponseWriter)}
+	e := &events{w: c.ResponseWriter, rc: http.NewResponseController(c.ResponseWriter)}
+	e.flush() // the reader knows at once that it is read to
+	return e
 }
 
 func (e *events) event(name string, v any) {

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"context"
+
 	"plumb.cd/plumb/internal/engine"
 	"plumb.cd/plumb/internal/httpapi"
 	"plumb.cd/plumb/internal/object"
@@ -17,12 +19,14 @@ func (d *details) makePlan(c *call) error {
 	if err := c.body(&body); err != nil {
 		return err
 	}
-	done, err := d.turn(c.Context())
+	ctx, cancel := context.WithTimeout(c.Context(), longReading)
+	defer cancel()
+	done, err := d.turn(ctx)
 	if err != nil {
 		return err
 	}
 	defer done()
-	view, err := d.o.Engine.PlanNow(c.Context(), c.key, engine.PlanRequest{Only: body.Only, All: body.All})
+	view, err := d.o.Engine.PlanNow(ctx, c.key, engine.PlanRequest{Only: body.Only, All: body.All})
 	if err != nil {
 		return answered(err)
 	}

@@ -16,8 +16,8 @@ type logQueue struct {
 	follow bool
 
 	mu       sync.Mutex
-	lines    []httpapi.LogLine // a ring: the oldest at first
-	first, n int
+	lines    []httpapi.LogLine // those from first on wait
+	first    int
 	bytes    int
 	dropped  int
 	problems []httpapi.Problem
@@ -36,7 +36,7 @@ const (
 )
 
 func newLogQueue(ctx context.Context, follow bool) *logQueue {
-	return &logQueue{ctx: ctx, follow: follow, lines: make([]httpapi.LogLine, queueLines), room: make(chan struct{}, 1)}
+	return &logQueue{ctx: ctx, follow: follow, room: make(chan struct{}, 1)}
 }
 
 // Line takes a line. It fails when the reader is gone.
@@ -61,22 +61,29 @@ func weight(l httpapi.LogLine) int { return len(l.Text) + len(l.Pod) + len(l.Con
 func (q *logQueue) put(l httpapi.LogLine) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for q.n == queueLines || q.n > 0 && q.bytes+weight(l) > queueBytes {
+	for q.waiting() == queueLines || q.waiting() > 0 && q.bytes+weight(l) > queueBytes {
 		if !q.follow {
 			return false
 		}
 		q.pop()
 		q.dropped++
 	}
-	q.lines[(q.first+q.n)%queueLines] = l
-	q.n, q.bytes = q.n+1, q.bytes+weight(l)
+	if q.first > len(q.lines)/2 {
+		n := copy(q.lines, q.lines[q.first:])
+		clear(q.lines[n:])
+		q.lines, q.first = q.lines[:n], 0
+	}
+	q.lines = append(q.lines, l)
+	q.bytes += weight(l)
 	return true
 }
+
+func (q *logQueue) waiting() int { return len(q.lines) - q.first }
 
 func (q *logQueue) pop() httpapi.LogLine {
 	l := q.lines[q.first]
 	q.lines[q.first] = httpapi.LogLine{}
-	q.first, q.n, q.bytes = (q.first+1)%queueLines, q.n-1, q.bytes-weight(l)
+	q.first, q.bytes = q.first+1, q.bytes-weight(l)
 	return l
 }
 
@@ -114,7 +121,7 @@ func (q *logQueue) take() (b logBatch, more bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	b.dropped, q.dropped = q.dropped, 0
-	for size := 0; q.n > 0 && len(b.lines) < batchLines && size < batchBytes; {
+	for size := 0; q.waiting() > 0 && len(b.lines) < batchLines && size < batchBytes; {
 		l := q.pop()
 		size += weight(l)
 		b.lines = append(b.lines, l)
@@ -123,7 +130,7 @@ func (q *logQueue) take() (b logBatch, more bool) {
 	case q.room <- struct{}{}:
 	default:
 	}
-	if q.n > 0 {
+	if q.waiting() > 0 {
 		return b, true
 	}
 	b.problems, q.problems = q.problems, nil

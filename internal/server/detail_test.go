@@ -3,9 +3,12 @@ package server_test
 import (
 	"bufio"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"runtime"
 	"strings"
@@ -418,4 +421,58 @@ func (r *revocable) revoke() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.gone = true
+}
+
+func TestOnePageOfAComparisonIsSmallWhateverIsInIt(t *testing.T) {
+	d := newDesk(t)
+	noise := rand.New(rand.NewPCG(1, 2))
+	text := func(n int) string {
+		raw := make([]byte, n)
+		for i := range raw {
+			raw[i] = byte(noise.IntN(256))
+		}
+		return base64.StdEncoding.EncodeToString(raw)
+	}
+	for i := range 300 { // each as large as the engine lets one object be
+		o := engine.ObjectDifference{Result: compare.Result{ID: object.ID{Kind: "ConfigMap", Namespace: "a", Name: fmt.Sprint(i)}, Action: compare.Changed}}
+		for f := range 6 {
+			o.Fields = append(o.Fields, compare.Field{Path: fmt.Sprintf(".data.k%d", f), Left: text(3000), Right: text(3000), Class: compare.Ours})
+		}
+		d.engine.compared.Objects = append(d.engine.compared.Objects, o)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.http.URL+path+"/diff?left=live&right=git", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer bob")
+	req.Header.Set("Accept-Encoding", "gzip")
+	res, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	packed, err := io.ReadAll(res.Body)
+	if err != nil || res.Header.Get("Content-Encoding") != "gzip" || len(packed) > 200_000 {
+		t.Errorf("%d bytes, %q, %v", len(packed), res.Header.Get("Content-Encoding"), err)
+	}
+}
+
+func TestLogsAreReadByAHundredAtATime(t *testing.T) {
+	d := newDesk(t)
+	d.engine.logs = func(ctx context.Context, _ engine.LogRequest, to engine.LogReader) (int, error) {
+		_ = to.Line(entry(0))
+		<-ctx.Done()
+		return 1, ctx.Err()
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	for range 100 {
+		if _, next := d.listen(ctx, "ann", path+"/logs?object=Pod/team-a/web-1&follow=true"); next == nil {
+			t.Fatal("no stream")
+		}
+	}
+	status, body := d.call("ann", http.MethodGet, path+"/logs?object=Pod/team-a/web-1", "")
+	if status != http.StatusTooManyRequests || d.problem(body).Reason != fault.LimitExceeded {
+		t.Errorf("one more: %d %s", status, body)
+	}
+	leave()
 }
