@@ -133,7 +133,7 @@ func TestWithHealOffDriftIsReportedOnly(t *testing.T) {
 // A Deployment tells news of its status again and again: the same drift, seen again, is no fight.
 func TestWithHealOffDriftStaysDriftHoweverOftenItIsSeen(t *testing.T) {
 	t.Parallel()
-	p := harness.Shared(t)
+	p := harness.NewLab(t).Env(t)
 	repo := p.Repo("shop", gittest.Files{"web.yaml": deployment("web", "web:1")})
 	p.App("shop", "source: {repository: shop}\nsync: {heal: false}")
 	p.WaitSynced("shop", repo.Head())
