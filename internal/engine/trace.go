@@ -93,16 +93,20 @@ func (e *Engine) past(a *app, at *Attempt, f DeploymentFacts) []Span {
 		return nil
 	}
 	var out []Span
+	var since time.Time // a render before it was for something else
+	if a.mem.Applied != nil {
+		since = a.mem.Applied.At
+	}
 	for _, sr := range a.repos {
 		if fetched, ok := sr.repo.fetchOf(commitOf(Deployed{Revisions: at.Revisions})); ok {
-			out = append(out, fetched.span(SpanFetch))
+			out, since = append(out, fetched.span(SpanFetch)), fetched.began
 			break
 		}
 	}
 	a.mu.Lock()
 	rendered := a.rendered
 	a.mu.Unlock()
-	if rendered.bundle == at.Bundle && rendered.took > 0 {
+	if rendered.bundle == at.Bundle && rendered.took > 0 && !rendered.seen.Before(since) {
 		out = append(out, times{rendered.seen, rendered.seen.Add(rendered.took)}.span(SpanRender))
 	}
 	return out
