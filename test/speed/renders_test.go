@@ -49,7 +49,9 @@ func TestACommitRendersExactlyWhatItTouches(t *testing.T) {
 			want[path(i)]++
 		}
 		l.Look()
-		l.Until(t, "the Apps know of "+what, func(s engine.Snapshot) bool { return s.Head == head && (s.Desired != nil || s.State == engine.StateFailed) }, names...)
+		l.Until(t, "the Apps know of "+what, func(s engine.Snapshot) bool {
+			return s.Head == head && (s.Desired != nil || s.State == engine.StateFailed)
+		}, names...)
 		cptest.Eventually(t, soon, what+" has rendered what it touches", func() bool { return l.Renderer.Count() >= total(want) })
 		if got := l.Renderer.Paths(); !maps.Equal(got, want) {
 			t.Errorf("%s: rendered too often or too seldom: %v", what, difference(got, want))
