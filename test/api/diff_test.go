@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -236,5 +238,42 @@ func TestALargeObjectIsSummarisedAndOpenedWhenAskedFor(t *testing.T) {
 	d = ask[httpapi.Diff](p, "shop", "diff", "object", "ConfigMap/"+p.Namespace+"/big")
 	if len(d.Objects) != 1 || len(d.Objects[0].Fields) != 2000 || d.Objects[0].More != 500 || d.Objects[0].Summary != "" {
 		t.Errorf("opened it has %d fields, %d more", len(d.Objects[0].Fields), d.Objects[0].More)
+	}
+}
+
+func TestOneObjectThatCannotBeComparedHidesNoOther(t *testing.T) {
+	t.Parallel()
+	p := harness.Shared(t)
+	p.Repo("shop", gittest.Files{"a.yaml": documents(
+		configMap("good", "k", "v"), "apiVersion: nowhere.example.com/v1\nkind: Widget\nmetadata: {name: w}\n", configMap("another", "k", "v"),
+	)})
+	p.App("shop", "source: {repository: shop}")
+	p.WaitReason("shop", "Failed", "KindUnknown")
+	d := ask[httpapi.Diff](p, "shop", "diff", "left", "live", "right", "git")
+	if len(d.Objects) != 2 || len(d.Problems) != 1 || d.Problems[0].Reason != "KindUnknown" || !strings.HasPrefix(d.Problems[0].Where, "a.yaml:") {
+		t.Errorf("the difference is %+v", d)
+	}
+}
+
+func TestADeploymentWhoseBundleIsGoneIsRenderedAgain(t *testing.T) {
+	t.Parallel()
+	p := harness.Shared(t)
+	repo := p.Repo("shop", gittest.Files{"a.yaml": configMap("a", "k", "first of "+p.Namespace)})
+	p.App("shop", "source: {repository: shop}")
+	p.WaitSynced("shop", repo.Head())
+	first := ask[httpapi.List[httpapi.Deployment]](p, "shop", "deployments").Items[0]
+	repo.Push("second", gittest.Files{"a.yaml": configMap("a", "k", "second")})
+	p.WaitSynced("shop", repo.Head())
+	files, err := filepath.Glob(filepath.Join(p.Dir, "bundles", "*"+strings.TrimPrefix(first.Bundle, "sha256:")+"*"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("the bundle is at %v, %v", files, err)
+	}
+	if err := os.Remove(files[0]); err != nil {
+		t.Fatal(err)
+	}
+	d := ask[httpapi.Diff](p, "shop", "diff", "left", "live", "right", "deployment:"+first.ID)
+	o, _ := find(d, "/a")
+	if got := fields(o, "ours"); !slices.Equal(got, []string{".data.k second>first of " + p.Namespace}) {
+		t.Errorf("going back changes %q", got)
 	}
 }
