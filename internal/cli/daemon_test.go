@@ -85,7 +85,7 @@ func (l *lab) hub(ts *testscript.TestScript, _ bool, args []string) {
 	objects, err := install.Objects([]byte(os.Expand(ts.ReadFile(args[0]), ts.Getenv)))
 	ts.Check(err)
 	for _, u := range objects {
-		kind := map[string]string{"App": "apps", "Repository": "repositories"}[u.GetKind()]
+		kind := map[string]string{"App": "apps", "Repository": "repositories", "Channel": "channels"}[u.GetKind()]
 		gvr := schema.GroupVersionResource{Group: "plumb.cd", Version: "v1alpha1", Resource: kind}
 		_, err := l.dynamic.Resource(gvr).Namespace(ts.Getenv("NS")).Apply(l.t.Context(), u.GetName(), u, metav1.ApplyOptions{FieldManager: "kubectl", Force: true})
 		ts.Check(err)
