@@ -258,8 +258,8 @@ type LogReader interface {
 	Problem(*fault.Error) // of one container; the others go on
 }
 
-// maxLogs bounds the containers whose logs are read together.
-const maxLogs = 20
+// logsTogether bounds the containers whose logs are read together.
+const logsTogether = 20
 
 // ContainerView is a container that has a log, or will have one.
 type ContainerView struct {

@@ -27,11 +27,11 @@ func (e *Engine) Logs(ctx context.Context, key Key, req LogRequest, to LogReader
 		return 0, noLog(req)
 	}
 	r := &logReading{to: to}
-	if left := len(queries) - maxLogs; left > 0 {
-		queries = queries[:maxLogs]
+	if left := len(queries) - logsTogether; left > 0 {
+		queries = queries[:logsTogether]
 		r.problem(&fault.Error{
 			Class: fault.Blocked, Reason: fault.LimitExceeded, Where: req.Object.String(),
-			Message: fmt.Sprintf("only the logs of the newest %d containers are read, %d more are not", maxLogs, left), Next: "choose a Pod",
+			Message: fmt.Sprintf("only the logs of the newest %d containers are read, %d more are not", logsTogether, left), Next: "choose a Pod",
 		})
 	}
 	ctx, cancel := context.WithCancel(ctx)

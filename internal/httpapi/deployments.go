@@ -41,7 +41,7 @@ type ImageChange struct {
 }
 
 // Change is one thing that happened: GET /api/v1/changes?filter=&kind=&app=&cursor=&limit= , newest first.
-// Kind: deployment, drift, healed, fight, rollback, request, revision, failure.
+// Kind: deployment, drift, healed, fight, rollback, request, revision, failure, health. What was found and undone is one change (healed).
 type Change struct {
 	Seq     int64       `json:"seq"`
 	At      time.Time   `json:"at"`
