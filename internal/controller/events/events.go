@@ -1,5 +1,5 @@
 // Package events tells of Apps and Repositories by Kubernetes Events, for kubectl describe and whatever collects them. It
-// writes on transitions only: while nothing happens, nothing is written. Repeats within a minute are one Event with a
+// writes on transitions only: while nothing happens, nothing is written. Repeats within ten seconds are one Event with a
 // count, the API server is asked a few times a second at most, and who has something to tell never waits: what is too much
 // is dropped and counted.
 package events
@@ -65,7 +65,7 @@ type Options struct {
 
 	PerSecond float64       // Events written a second; 5
 	Burst     int           // before that counts; 50
-	Fold      time.Duration // repeats within this are one Event; a minute
+	Fold      time.Duration // repeats within this are one Event; ten seconds
 	Queue     int           // Events that wait; 1,000
 }
 
@@ -113,7 +113,7 @@ func New(o Options) *Recorder {
 		o.Burst = 50
 	}
 	if o.Fold <= 0 {
-		o.Fold = time.Minute
+		o.Fold = 10 * time.Second
 	}
 	if o.Queue <= 0 {
 		o.Queue = 1000

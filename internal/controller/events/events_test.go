@@ -156,8 +156,8 @@ func TestWhatHappensIsTold(t *testing.T) {
 	}
 }
 
-func TestRepeatsAreOneEventAMinute(t *testing.T) {
-	play(t, Options{}, func(r *Recorder, _ *says, h *hub) {
+func TestRepeatsAreOneEvent(t *testing.T) {
+	play(t, Options{Fold: time.Minute}, func(r *Recorder, _ *says, h *hub) {
 		for i := range 100 {
 			r.Recorded(record(history.Healed, "", fmt.Sprintf("object %d", i)))
 			synctest.Wait()
