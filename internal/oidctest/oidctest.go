@@ -98,13 +98,13 @@ func (p *Provider) Run() {
 		if err := cmd.Process.Kill(); err != nil {
 			p.t.Error(err)
 		}
-		cmd.Wait() //nolint:errcheck // it was killed
+		cmd.Wait() // it was killed
 	}
 	p.t.Cleanup(func() { p.stop() })
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		if lines.Text() == "READY" {
-			go io.Copy(io.Discard, out) //nolint:errcheck // ends with the process
+			go io.Copy(io.Discard, out) // ends with the process
 			return
 		}
 	}

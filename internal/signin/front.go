@@ -90,7 +90,7 @@ func (f Front) cookieName(r *http.Request, what string) string {
 // cookie is not for scripts, nor for requests that other sites make, unless a person follows a link. It ends with the
 // browser's own session; the server knows when it ends at the latest.
 func (f Front) cookie(r *http.Request, what, value string) *http.Cookie {
-	return &http.Cookie{
+	return &http.Cookie{ //nolint:gosec // Secure is what the connection is; without TLS there would be no sign-in else
 		Name: f.cookieName(r, what), Value: value, Path: f.Base, HttpOnly: true, Secure: f.Secure(r), SameSite: http.SameSiteLaxMode,
 	}
 }
@@ -112,7 +112,7 @@ func (f Front) remember(answer http.Header, r *http.Request, key secret) {
 func (f Front) forget(answer http.Header, r *http.Request) { f.forgetNamed(answer, r, sessionCookie) }
 
 func (f Front) forgetNamed(answer http.Header, r *http.Request, what string) {
-	c := f.cookie(r, what, "")
+	c := f.cookie(r, what, "") //nolint:gosec // as above
 	c.MaxAge, c.Expires = -1, time.Unix(1, 0)
 	answer.Add("Set-Cookie", c.String())
 }

@@ -50,7 +50,8 @@ func (s *Service) toProvider(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.forgetBegun(w, r)
-	c := s.front.cookie(r, beganWith+key.state()[:stateStart], key.String()+"."+base64.RawURLEncoding.EncodeToString([]byte(s.front.Local(r.URL.Query().Get("return")))))
+	back := base64.RawURLEncoding.EncodeToString([]byte(s.front.Local(r.URL.Query().Get("return"))))
+	c := s.front.cookie(r, beganWith+key.state()[:stateStart], key.String()+"."+back) //nolint:gosec // see there
 	c.MaxAge = beganFor
 	http.SetCookie(w, c)
 	http.Redirect(w, r, to, http.StatusSeeOther)
@@ -64,7 +65,7 @@ func (s *Service) forgetBegun(w http.ResponseWriter, r *http.Request) {
 	}
 	begun := slices.DeleteFunc(r.Cookies(), func(c *http.Cookie) bool { return !strings.HasPrefix(c.Name, prefix) })
 	for len(begun) >= mostBegun {
-		old := s.front.cookie(r, sessionCookie, "")
+		old := s.front.cookie(r, sessionCookie, "") //nolint:gosec // see there
 		old.Name, old.MaxAge = begun[0].Name, -1
 		http.SetCookie(w, old)
 		begun = begun[1:]
@@ -111,7 +112,7 @@ func (s *Service) fromProvider(w http.ResponseWriter, r *http.Request) {
 		s.sayError(w, r, err)
 		return
 	}
-	http.Redirect(w, r, back, http.StatusSeeOther)
+	http.Redirect(w, r, back, http.StatusSeeOther) //nolint:gosec // Front.Local lets only paths of our own through
 }
 
 func providerSays(name, code string) string {

@@ -69,7 +69,7 @@ func (s secret) seal(use string, v any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.aead().Seal(nil, nil, raw, []byte(use)), nil
+	return s.aead().Seal(nil, nil, raw, []byte(use)), nil //nolint:gosec // this AEAD makes a nonce of its own each time
 }
 
 func (s secret) unseal(use string, sealed []byte, into any) error {

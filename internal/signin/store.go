@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 )
@@ -33,6 +33,7 @@ var ErrGone = errors.New("no such session")
 // Dir is a Store of files in a directory, for one process.
 type Dir struct {
 	path string
+	root *os.Root
 	mu   sync.Mutex
 }
 
@@ -41,10 +42,14 @@ func OpenDir(path string) (*Dir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("making the directory of sessions: %w", err)
 	}
-	return &Dir{path: path}, nil
+	root, err := os.OpenRoot(path) // closed with the process
+	if err != nil {
+		return nil, fmt.Errorf("opening the directory of sessions: %w", err)
+	}
+	return &Dir{path: path, root: root}, nil
 }
 
-func (d *Dir) file(name string) string { return filepath.Join(d.path, name+".json") }
+func file(name string) string { return name + ".json" }
 
 // Create writes a new record.
 func (d *Dir) Create(_ context.Context, name string, r Record) error {
@@ -56,7 +61,7 @@ func (d *Dir) Create(_ context.Context, name string, r Record) error {
 // Get reads a record.
 func (d *Dir) Get(_ context.Context, name string) (Record, error) {
 	var r Record
-	raw, err := os.ReadFile(d.file(name))
+	raw, err := d.root.ReadFile(file(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, ErrGone
 	}
@@ -73,7 +78,7 @@ func (d *Dir) Get(_ context.Context, name string) (Record, error) {
 func (d *Dir) Update(_ context.Context, name string, r Record) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if _, err := os.Stat(d.file(name)); errors.Is(err, fs.ErrNotExist) {
+	if _, err := d.root.Stat(file(name)); errors.Is(err, fs.ErrNotExist) {
 		return ErrGone
 	}
 	return d.write(name, r)
@@ -83,7 +88,7 @@ func (d *Dir) Update(_ context.Context, name string, r Record) error {
 func (d *Dir) Delete(_ context.Context, name string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	err := os.Remove(d.file(name))
+	err := d.root.Remove(file(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return ErrGone
 	}
@@ -92,14 +97,13 @@ func (d *Dir) Delete(_ context.Context, name string) error {
 
 // Sweep removes what ended before now.
 func (d *Dir) Sweep(ctx context.Context, now time.Time) error {
-	names, err := filepath.Glob(filepath.Join(d.path, "*.json"))
+	names, err := fs.Glob(d.root.FS(), file("*"))
 	if err != nil {
 		return err
 	}
 	var problems []error
-	for _, path := range names {
-		name := filepath.Base(path)
-		name = name[:len(name)-len(".json")]
+	for _, name := range names {
+		name = strings.TrimSuffix(name, file(""))
 		r, err := d.Get(ctx, name)
 		if err == nil && r.Until.After(now) {
 			continue
@@ -117,9 +121,9 @@ func (d *Dir) write(name string, r Record) error {
 	if err != nil {
 		return err
 	}
-	next := filepath.Join(d.path, name+".new")
-	if err := os.WriteFile(next, raw, 0o600); err != nil {
+	next := name + ".new"
+	if err := d.root.WriteFile(next, raw, 0o600); err != nil {
 		return err
 	}
-	return os.Rename(next, d.file(name))
+	return d.root.Rename(next, file(name))
 }
