@@ -189,13 +189,14 @@ const NodeBox = memo(function NodeBox({ s, x, y, level, position, setSize, tab, 
       className={pulse ? `${css.node} ${css.pulse}` : css.node}
       style={{ transform: `translate(${x}px, ${y}px)`, width: m.width, height: m.height }}
       role="treeitem" aria-level={level} aria-posinset={position} aria-setsize={setSize} aria-selected={selected}
-      aria-expanded={s.branch ? s.open : undefined} aria-label={plain(nameOf(n, position, setSize))} tabIndex={tab ? 0 : -1}
+      aria-expanded={s.branch ? s.open : undefined} tabIndex={tab ? 0 : -1}
       data-id={n.id} data-state={state} data-trouble={calm ? undefined : true} data-fold={n.folded ? true : undefined} data-branch={s.branch || undefined} data-faint={!n.ours && calm && !n.folded ? true : undefined}
       title={plain([`${n.kind} ${n.name}`, state, n.message].filter(Boolean).join('\n'))}
       onClick={() => onOpen(n)} onFocus={() => onFocus(n.id)}
     >
-      <span className={css.tile}><KindIcon kind={n.kind} /></span>
-      <span className={css.words}>
+      <span className="sr">{plain(nameOf(n, position, setSize))}</span>
+      <span className={css.tile} aria-hidden="true"><KindIcon kind={n.kind} /></span>
+      <span className={css.words} aria-hidden="true">
         <Name text={titleOf(n)} />
         <span className={css.fact}>
           {n.folded ? <b>{plain(factOf(n))}</b> : <>{plain(n.kind)}{n.hook ? ' · hook' : ''}{factOf(n) !== '' && <> · <b>{plain(factOf(n))}</b></>}</>}

@@ -1,0 +1,365 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { sideways, violations, visitor } from './browser.mjs'
+import { repository, until } from './plumb.mjs'
+
+// What an App page promises, on Apps of its own in the namespace lab, so that the fleet stays as it is.
+
+const lab = 'lab'
+const state = async (plumb, name) => (await plumb.kube.get(`/apis/plumb.cd/v1alpha1/namespaces/${lab}/apps/${name}`)).status?.state
+const focusedID = (page) => page.evaluate(() => document.activeElement?.getAttribute('data-id') ?? '')
+const inTree = (page) => page.locator('[role=treeitem]').first().waitFor()
+
+/** A namespace, and a Git repository that is this App's alone: a rollback pushes to it. */
+async function ground({ plumb }, name) {
+  const repo = await repository(join(plumb.dir, 'git'), `${name}-${Date.now().toString(36)}`)
+  await plumb.kube.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: lab } }, 'namespaces')
+  await plumb.kube.apply({ apiVersion: 'plumb.cd/v1alpha1', kind: 'Repository', metadata: { name, namespace: lab }, spec: { url: repo.url, interval: '5s' } }, 'repositories')
+  const app = (sync) => plumb.kube.apply({
+    apiVersion: 'plumb.cd/v1alpha1', kind: 'App', metadata: { name, namespace: lab },
+    spec: { source: { repository: name, ref: { branch: 'main' }, path: `${name}/prod` }, destination: { namespace: `${lab}-${name}` }, sync: { createNamespace: true, ...sync } },
+  }, 'apps')
+  return { repo, app }
+}
+
+/** An App of one Deployment, first healthy, then with an image that is not there. */
+async function failing(t, name) {
+  const { plumb, fleet } = t
+  const files = (image) => ({ [`${name}/prod/app.yaml`]: fleet.manifests(name, 'prod', image, 2) })
+  const { repo, app } = await ground(t, name)
+  await repo.write(files('1.0.0'), `${name}: first version`, 'Li Wei <li@example.com>')
+  await app({ deadline: '8s', waveDeadline: '8s' })
+  await until('the first version', async () => (await state(plumb, name)) === 'Synced')
+  await repo.write(files('1.1.0-fail-pull'), `${name}: bump to 1.1.0`, 'Fatou Diop <fatou@example.com>')
+  await plumb.command('refresh', '-n', lab, name)
+  await until('the failure', async () => ['Failed', 'Degraded'].includes(await state(plumb, name)))
+}
+
+async function remove({ plumb }, name) {
+  await plumb.kube.send('DELETE', `/apis/plumb.cd/v1alpha1/namespaces/${lab}/apps/${name}`).catch(() => undefined)
+  await until('the end of the App', async () => !(await state(plumb, name).catch(() => undefined)))
+}
+
+const tabs = ['graph', 'list', 'diff', 'timeline', 'drift', 'events', 'logs', 'config']
+const drawn = {
+  graph: '[role=treeitem]', list: '[role=treegrid] [role=row][data-id]', diff: 'main select', timeline: 'main article', drift: 'text=/No drift|Changed|Undone/', events: 'text=/No events|times|kubelet|Created|Scaled|scaling/i',
+  logs: '[data-testid=log]', config: 'text=/The resource|failed/',
+}
+const objectTabs = ['why', 'live', 'diff', 'events', 'logs', 'blame']
+
+/** Counts tasks of more than 50 ms from now on. */
+const watchTasks = (page) => page.addInitScript(() => {
+  window.tasks = []
+  new PerformanceObserver((l) => window.tasks.push(...l.getEntries().map((e) => e.duration))).observe({ type: 'longtask', buffered: true })
+})
+
+/** An answer of the graph with n objects, a third of them roots, one not healthy. */
+function forest(n) {
+  const nodes = []
+  for (let i = 0; nodes.length < n; i++) {
+    const d = `Deployment.apps/big/web-${i}`
+    const one = (id, kind, parent, health = 'Healthy') => nodes.push({ id, kind, name: id.split('/').at(-1), namespace: 'big', parent, health, ours: !parent, sync: parent ? undefined : 'Synced', facts: ['1/1 ready'], created: '2026-11-01T00:00:00Z' })
+    one(d, 'Deployment', undefined, i === 3 ? 'Degraded' : 'Healthy')
+    one(`ReplicaSet.apps/big/web-${i}-r`, 'ReplicaSet', d, i === 3 ? 'Degraded' : 'Healthy')
+    for (let p = 0; p < 6; p++) one(`Pod/big/web-${i}-r-${p}`, 'Pod', `ReplicaSet.apps/big/web-${i}-r`, i === 3 && p === 5 ? 'Degraded' : 'Healthy')
+    one(`ConfigMap/big/web-${i}`, 'ConfigMap')
+  }
+  nodes.length = n
+  return JSON.stringify({ nodes, total: n, asOf: new Date().toISOString() })
+}
+
+export const journeys = [
+  ['by keyboard alone from a failing App to its cause, its log and back to what was healthy', async (t) => {
+    const { page, base, plumb } = t
+    await failing(t, 'orders')
+    try {
+      await page.goto(`${base}/apps?filter=namespace:${lab}`)
+      await page.getByRole('link', { name: 'orders' }).waitFor()
+      await page.keyboard.press('j')
+      await page.keyboard.press('Enter')
+      await page.waitForURL(/\/a\/lab\/orders/)
+      await inTree(page)
+
+      // The worst path is first: three steps lead to the Pod.
+      await page.locator('[role=treeitem][tabindex="0"]').focus()
+      for (let i = 0; i < 2; i++) await page.keyboard.press('ArrowRight')
+      await until('the focus on a Pod', async () => (await focusedID(page)).startsWith('Pod/'))
+      const pod = await focusedID(page)
+      assert.match(await page.evaluate(() => document.activeElement.querySelector('.sr').textContent), /^Pod orders-\S+, Degraded, .*1\.1\.0-fail-pull.*, 1 of \d/)
+
+      await page.keyboard.press('w')
+      await page.waitForURL(/\/o\/Pod\//)
+      const why = page.getByTestId('drawer')
+      await why.getByRole('listitem').filter({ hasText: 'Health' }).first().waitFor()
+      const said = await until('the cause', async () => {
+        const text = await why.textContent()
+        return /not found/.test(text) && /app\.yaml:1/.test(text) && text
+      })
+      assert.match(said, /orders: bump to 1\.1\.0/)
+
+      await page.keyboard.press('e')
+      await page.waitForURL(/tab=events/)
+      await why.getByText('Failed to pull image').first().waitFor()
+      await page.keyboard.press('l')
+      await page.waitForURL(/tab=logs/)
+
+      await page.keyboard.press('Escape')
+      await until('the focus back on the Pod', async () => (await focusedID(page)) === pod)
+
+      await page.keyboard.press('b')
+      const dialog = page.getByRole('dialog')
+      await dialog.getByText('app.yaml').waitFor()
+      await dialog.getByText(/Going back changes 1 object/).waitFor()
+      await dialog.getByText('1.0.0', { exact: false }).first().waitFor()
+      const go = dialog.getByRole('button', { name: 'Revert in Git' })
+      for (let i = 0; i < 40 && !(await go.evaluate((b) => b === document.activeElement)); i++) await page.keyboard.press('Tab')
+      await page.keyboard.press('Enter')
+      await dialog.waitFor({ state: 'detached' })
+      await until('the App healthy again', async () => (await state(plumb, 'orders')) === 'Synced', 60)
+      await page.getByText('Synced', { exact: true }).first().waitFor({ timeout: 20_000 })
+      const live = await plumb.kube.get(`/apis/apps/v1/namespaces/${lab}-orders/deployments/orders`)
+      assert.equal(live.spec.template.spec.containers[0].image, 'registry.example.com/orders:1.0.0')
+    } finally {
+      await remove(t, 'orders')
+    }
+  }],
+
+  ['a hold is seen by everybody, and ends when somebody resumes', async (t) => {
+    const { page, base, plumb } = t
+    await failing(t, 'billing')
+    try {
+      await page.goto(`${base}/a/${lab}/billing?dialog=rollback&how=hold`)
+      const dialog = page.getByRole('dialog')
+      await dialog.getByLabel('Why, for those who see the banner').fill('incident 512')
+      await dialog.getByRole('button', { name: /Hold on \w+ now/ }).click()
+      await dialog.waitFor({ state: 'detached' })
+      await until('the hold', async () => (await state(plumb, 'billing')) === 'Paused')
+      await page.getByText('Git is not followed.').waitFor({ timeout: 20_000 })
+      await page.getByRole('button', { name: 'Resume now' }).click()
+      await until('the end of the hold', async () => (await state(plumb, 'billing')) !== 'Paused')
+    } finally {
+      await remove(t, 'billing')
+    }
+  }],
+
+  ['a sync does exactly what was shown, and asks again when that changed', async (t) => {
+    const { page, base, plumb, fleet } = t
+    const name = 'quota'
+    const { repo, app } = await ground(t, name)
+    await repo.write({ [`${name}/prod/app.yaml`]: fleet.manifests(name, 'prod', '1.0.0', 1) }, `${name}: first version`)
+    await app({ mode: 'Approve' })
+    try {
+      await until('the plan', async () => (await state(plumb, name)) === 'Waiting')
+      await page.goto(`${base}/a/${lab}/${name}`)
+      await page.getByRole('button', { name: 'Plan & sync' }).click()
+      const dialog = page.getByRole('dialog')
+      await dialog.getByText(/to create/).first().waitFor()
+      await repo.write({ [`${name}/prod/extra.yaml`]: 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: extra}\ndata: {a: b}\n' }, `${name}: one more`)
+      await plumb.command('refresh', '-n', lab, name)
+      await until('the other plan', async () => (await plumb.command('plan', '-n', lab, name).catch((e) => e.stdout ?? '')).includes('extra'))
+      await dialog.getByRole('button', { name: /^Sync/ }).click()
+      await dialog.getByText('The plan changed while you read it').waitFor()
+      await dialog.getByText(/ConfigMap extra/).first().waitFor()
+      await dialog.getByRole('button', { name: /^Sync/ }).click()
+      await dialog.getByText(/It is done, and healthy/).waitFor({ timeout: 40_000 })
+      await page.keyboard.press('Escape')
+      await dialog.waitFor({ state: 'detached' })
+    } finally {
+      await remove(t, name)
+    }
+  }],
+
+  ['back, forward and a reload give the same page', async ({ page, base }) => {
+    await page.goto(`${base}/a/shop/web-prod`)
+    await inTree(page)
+    await page.keyboard.press('4')
+    await page.waitForURL(/tab=timeline/)
+    await page.locator('main article').first().waitFor()
+    await page.keyboard.press('1')
+    await inTree(page)
+    await page.getByRole('treeitem', { name: /^Deployment web,/ }).click()
+    await page.waitForURL(/\/o\/Deployment\.apps\/web-prod\/web/)
+    await page.getByTestId('drawer').getByRole('button', { name: 'YAML', exact: true }).click()
+    await page.waitForURL(/tab=live/)
+    await page.reload()
+    await page.getByTestId('drawer').getByText('apiVersion').first().waitFor()
+    await page.goBack()
+    await page.getByTestId('drawer').getByText('Admission').first().waitFor()
+    await page.goBack()
+    await page.getByTestId('drawer').waitFor({ state: 'detached' })
+    await page.goBack()
+    await page.locator('main article').first().waitFor()
+  }],
+
+  ['dialogs give the focus back', async ({ page, base }) => {
+    await page.goto(`${base}/a/shop/checkout-prod`)
+    const button = page.getByRole('button', { name: 'Roll back…' })
+    await button.focus()
+    await page.keyboard.press('Enter')
+    await page.getByRole('dialog').waitFor()
+    await page.keyboard.press('Escape')
+    await until('the focus back on the button', () => button.evaluate((b) => b === document.activeElement))
+    const more = page.getByRole('button', { name: 'More actions' })
+    await more.focus()
+    await page.keyboard.press('Enter')
+    await until('the focus in the menu', () => page.evaluate(() => document.activeElement?.getAttribute('role') === 'menuitem'))
+    await page.keyboard.press('Escape')
+    await until('the focus back on the menu button', () => more.evaluate((b) => b === document.activeElement))
+  }],
+
+  ['who may not, is told why', async ({ page, base }) => {
+    await page.route('**/api/v1/me/can*', (r) => {
+      const verbs = new URL(r.request().url()).searchParams.getAll('verb')
+      void r.fulfill({ json: { verbs: Object.fromEntries(verbs.map((v) => [v, false])) } })
+    })
+    await page.goto(`${base}/a/shop/checkout-prod?dialog=rollback`)
+    const dialog = page.getByRole('dialog')
+    const go = dialog.getByRole('button', { name: /Revert in Git/ })
+    await go.waitFor()
+    await until('the refusal', async () => (await go.getAttribute('aria-disabled')) === 'true')
+    assert.match(await go.textContent(), /needs the right “rollback”/)
+    await page.goto(`${base}/a/shop/web-prod?tab=logs`)
+    await page.getByText('You may not read logs here').waitFor()
+  }],
+
+  ['hostile words are text everywhere', async ({ page, base }) => {
+    for (const path of ['', '?tab=timeline', '?tab=diff&quiet=true', '?tab=config', '?tab=list', '/o/app']) {
+      await page.goto(`${base}/a/shop/search-dev${path}`)
+      await page.getByRole('heading', { level: 1 }).waitFor()
+      await sleep(400)
+      assert.equal(await page.evaluate(() => window.pwned), undefined, path)
+      assert.equal(await page.locator('main img, main script, main a[href^="javascript:"]').count(), 0, path)
+      assert.ok(!(await page.locator('main').innerText()).includes('\u202e'), `${path}: a control character is drawn as itself`)
+    }
+  }],
+
+  ...['light', 'dark'].map((theme) => [`every part of an App is without a fault of axe, ${theme}`, async ({ browser, plumb, base }) => {
+    const { context } = await visitor(browser, plumb, base, { colorScheme: theme, reducedMotion: 'reduce' })
+    const page = await context.newPage()
+    const found = []
+    const look = async (path, sign) => {
+      await page.goto(`${base}/a/shop/payments-api-prod${path}`)
+      await page.locator(sign).first().waitFor({ timeout: 15_000 })
+      await sleep(250)
+      for (const v of await violations(page)) found.push(`${path}: ${v}`)
+    }
+    try {
+      for (const tab of tabs) await look(tab === 'graph' ? '' : `?tab=${tab}`, drawn[tab])
+      for (const tab of objectTabs) await look(`/o/Deployment.apps/payments-api-prod/payments-api?tab=${tab}`, '[data-testid=drawer]')
+      await look('/o/app', '[data-testid=drawer] li')
+      await look('?dialog=plan', 'dialog')
+      await look('?dialog=rollback', 'dialog fieldset')
+      await look('?dialog=rollback&how=hold', 'dialog fieldset')
+    } finally {
+      await context.close()
+    }
+    assert.deepEqual([...new Set(found)], [])
+  }]),
+
+  ['every part fits 360 px', async ({ browser, plumb, base }) => {
+    const { context } = await visitor(browser, plumb, base, { viewport: { width: 360, height: 780 } })
+    const page = await context.newPage()
+    const wide = []
+    try {
+      for (const tab of tabs) {
+        await page.goto(`${base}/a/shop/payments-api-prod?tab=${tab}`)
+        await page.getByRole('heading', { level: 1 }).waitFor()
+        await sleep(400)
+        const by = await sideways(page)
+        if (by > 0) wide.push(`${tab}: ${by} px`)
+      }
+    } finally {
+      await context.close()
+    }
+    assert.deepEqual(wide, [])
+  }],
+
+  ['a graph of 3,000 objects costs no long task and few elements', async ({ page, base }) => {
+    await watchTasks(page)
+    await page.route('**/web-prod/graph*', (r) => void r.fulfill({ contentType: 'application/json', body: forest(3000) }))
+    await page.goto(`${base}/a/shop/web-prod`)
+    await inTree(page)
+    await page.evaluate(() => (window.tasks.length = 0))
+    await page.reload()
+    await inTree(page)
+    await page.keyboard.press('Shift+F')
+    await sleep(500)
+    await page.locator('[role=treeitem][tabindex="0"]').focus()
+    for (const key of ['End', 'Home', 'ArrowDown', 'End']) {
+      await page.keyboard.press(key)
+      await sleep(120)
+    }
+    const elements = await page.evaluate(() => document.querySelectorAll('*').length)
+    const worst = Math.max(0, ...(await page.evaluate(() => window.tasks)))
+    console.log(`     3,000 objects: ${elements} elements, longest task ${Math.round(worst)} ms`)
+    assert.ok(elements <= 1500, `${elements} elements`)
+    assert.ok(worst <= 200, `a task of ${Math.round(worst)} ms`)
+  }],
+
+  ['a log of 1,000 lines a second stays smooth with 100,000 lines kept', async ({ page, base }) => {
+    await page.addInitScript(() => {
+      const real = window.fetch
+      let n = 0
+      const batch = (k) => `event: lines\ndata: ${JSON.stringify(Array.from({ length: k }, () => ({ at: '2026-11-21T10:00:00.123Z', pod: 'web-1', container: 'web', text: `${n++} GET /cart/4711 200 3ms user=ana trace=4bf92f3577b34da6a3ce929d0e0e4736` })))}\n\n`
+      window.fetch = (url, init) => {
+        if (!/\/logs\?/.test(String(url))) return real(url, init)
+        let timer
+        return Promise.resolve(new Response(new ReadableStream({
+          start(c) {
+            const send = (k) => c.enqueue(new TextEncoder().encode(batch(k)))
+            for (let i = 0; i < 100; i++) send(1000)
+            timer = setInterval(() => send(100), 100)
+          },
+          cancel: () => clearInterval(timer),
+        })))
+      }
+    })
+    await page.goto(`${base}/a/shop/web-prod?tab=logs`)
+    await page.getByText('100,000 lines').waitFor()
+    const fps = () => page.evaluate(() => new Promise((done) => {
+      let frames = 0
+      let worst = 0
+      const began = performance.now()
+      let last = began
+      const tick = (now) => {
+        frames++
+        worst = Math.max(worst, now - last)
+        last = now
+        if (now - began < 4000) requestAnimationFrame(tick)
+        else done({ fps: frames / ((now - began) / 1000), worst })
+      }
+      requestAnimationFrame(tick)
+    }))
+    const follow = await fps()
+    await page.locator('#find-log').fill('trace=4bf')
+    const search = await fps()
+    const heap = await page.evaluate(() => performance.memory?.usedJSHeapSize / 1e6)
+    console.log(`     log: ${Math.round(follow.fps)} frames/s following, ${Math.round(search.fps)} with a search in 100,000 lines, worst frame ${Math.round(Math.max(follow.worst, search.worst))} ms, heap ${Math.round(heap)} MB`)
+    assert.ok(follow.fps >= 40, `${follow.fps} frames/s`)
+    assert.ok(search.fps >= 30, `${search.fps} frames/s with a search`)
+    // Somebody who scrolled up reads on in peace.
+    await page.locator('#find-log').fill('')
+    await page.getByRole('button', { name: 'Pause' }).click()
+    const first = () => page.locator('[data-testid=log] > div > div > div').nth(20).textContent()
+    await page.locator('[data-testid=log]').evaluate((el) => (el.scrollTop = 900_000))
+    await sleep(400)
+    const before = await first()
+    await sleep(1500)
+    assert.equal(await first(), before)
+  }],
+
+  ['a YAML of 20,000 lines opens at once', async ({ page, base }) => {
+    await page.route('**/web-prod/manifest*', (r) => void r.fulfill({ json: { object: 'x', side: 'live', yaml: Array.from({ length: 20_000 }, (_, i) => `  field${i}: value-${i}`).join('\n') } }))
+    await page.goto(`${base}/a/shop/web-prod/o/Deployment.apps/web-prod/web`)
+    await page.getByTestId('drawer').getByText('Admission').first().waitFor()
+    const took = await page.evaluate(() => new Promise((done) => {
+      const began = performance.now()
+      ;[...document.querySelectorAll('[data-testid=drawer] nav button')].find((b) => b.textContent === 'YAML').click()
+      const look = () => (document.querySelector('[data-testid=drawer] [data-token=key]') ? done(performance.now() - began) : requestAnimationFrame(look))
+      look()
+    }))
+    console.log(`     20,000 lines of YAML: ${Math.round(took)} ms`)
+    assert.ok(took <= 800, `${took} ms`)
+  }],
+]
