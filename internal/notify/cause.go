@@ -74,6 +74,9 @@ func Cause(n Notice) string {
 	if n.Again {
 		parts = append(parts, "again")
 	}
+	if n.Flaps {
+		parts = append(parts, "flaps")
+	}
 	sum := sha256.Sum256([]byte(string(n.Event) + "\n" + strings.Join(parts, "\n")))
 	return hex.EncodeToString(sum[:16])
 }

@@ -23,6 +23,7 @@ type Message struct {
 	Message  string    `json:"message,omitempty"`
 	Next     string    `json:"next,omitempty"`
 	Again    bool      `json:"again,omitempty"`    // it was told before, and lasts
+	Flaps    bool      `json:"flaps,omitempty"`    // it comes and goes
 	Dropped  int64     `json:"dropped,omitempty"`  // events before this one that were not taken in
 	Verbatim bool      `json:"verbatim,omitempty"` // Text is the whole body of a webhook
 	Status   *Status   `json:"status,omitempty"`   // for a commit status: all else is empty
@@ -49,6 +50,7 @@ type Gathered struct {
 	ID      string
 	Event   Event
 	Again   bool
+	Flaps   bool
 	At      time.Time
 	Count   int
 	Facts   []Facts // the first ones
@@ -70,7 +72,7 @@ const (
 // Write makes the message of a group, with the channel's template. What a failing template would have said is said in
 // the built-in form: an alarm is not lost by a typing error.
 func Write(g Gathered, t *Template, s Surroundings) Message {
-	m := Message{ID: g.ID, Event: g.Event, At: g.At, Count: g.Count, Again: g.Again, Dropped: g.Dropped}
+	m := Message{ID: g.ID, Event: g.Event, At: g.At, Count: g.Count, Again: g.Again, Flaps: g.Flaps, Dropped: g.Dropped}
 	for i, f := range g.Facts {
 		if i == MaxApps {
 			break
@@ -144,6 +146,9 @@ func title(m Message) string {
 	if m.Again {
 		out += " (still)"
 	}
+	if m.Flaps {
+		out += " (comes and goes)"
+	}
 	return Cut(out, maxTitle)
 }
 
@@ -160,6 +165,9 @@ func text(m Message) string {
 	}
 	if m.Next != "" {
 		b.WriteString("Next: " + m.Next + "\n")
+	}
+	if m.Flaps {
+		b.WriteString("It comes and goes. Its recoveries are not told, and this once an hour, until it stays well for an hour.\n")
 	}
 	if m.Dropped > 0 {
 		fmt.Fprintf(&b, "%d events before this one were not told: too many messages waited.\n", m.Dropped)

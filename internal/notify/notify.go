@@ -134,8 +134,19 @@ type Told struct {
 	Plan       string    `json:"plan,omitempty"`
 	Deployment string    `json:"deployment,omitempty"`
 	RolledBack string    `json:"rolledBack,omitempty"`
-	Status     Status    `json:"status,omitzero"` // of the commit
+	Status     Status    `json:"status,omitzero"`  // of the commit
+	Ended      time.Time `json:"ended,omitzero"`   // when trouble last ended
+	Flaps      int       `json:"flaps,omitempty"`  // how often it came back within flapWindow
+	Flapped    time.Time `json:"flapped,omitzero"` // when it was last told that it comes and goes
+	Quiet      time.Time `json:"quiet,omitzero"`   // trouble stands that was not told because of that; from then on it is
 }
+
+// An App whose trouble comes back flapLimit times, each within flapWindow of its end, comes and goes: that is told once in
+// a flapWindow, and its recoveries are not told, until it stays well for that long.
+const (
+	flapLimit  = 3
+	flapWindow = time.Hour
+)
 
 // Notice is one event of one subject.
 type Notice struct {
@@ -143,6 +154,7 @@ type Notice struct {
 	// Ends is the trouble that a recovery ends. While that was not sent yet, neither needs to be.
 	Ends  Event
 	Again bool // told before; it lasts
+	Flaps bool // it comes and goes
 	Facts Facts
 }
 
@@ -184,18 +196,47 @@ func decideTrouble(r Rules, told Told, f Facts, now time.Time, say func(Notice))
 		mark := f.Reason + "\n" + f.Commit.SHA
 		switch {
 		case told.Trouble != f.Trouble || told.Mark != mark:
-			told.Trouble, told.Mark, told.At = f.Trouble, mark, now
-			say(Notice{Event: f.Trouble})
+			told = onset(told, now)
+			told.Trouble, told.Mark, told.At, told.Quiet = f.Trouble, mark, now, time.Time{}
+			flaps := told.Flaps >= flapLimit
+			if flaps && !told.Flapped.IsZero() && now.Sub(told.Flapped) < flapWindow {
+				told.Quiet = told.Flapped.Add(flapWindow)
+				return told
+			}
+			if flaps {
+				told.Flapped = now
+			}
+			say(Notice{Event: f.Trouble, Flaps: flaps})
+		case !told.Quiet.IsZero() && !now.Before(told.Quiet):
+			told.Quiet, told.Flapped, told.At = time.Time{}, now, now
+			say(Notice{Event: f.Trouble, Flaps: true})
 		case r.Repeat > 0 && now.Sub(told.At) >= r.Repeat:
 			told.At = now
 			say(Notice{Event: f.Trouble, Again: true})
 		}
-	case Calm, Paused:
-		if told.Trouble != "" && f.Condition == Calm && r.recovers(told.Trouble) {
-			say(Notice{Event: Recovered, Ends: told.Trouble})
+	case Calm:
+		if told.Trouble != "" {
+			if told.Flaps < flapLimit && r.recovers(told.Trouble) {
+				say(Notice{Event: Recovered, Ends: told.Trouble})
+			}
+			told.Ended = now
 		}
-		told.Trouble, told.Mark, told.At = "", "", time.Time{}
+		told.Trouble, told.Mark, told.At, told.Quiet = "", "", time.Time{}, time.Time{}
+	case Paused:
+		told.Trouble, told.Mark, told.At, told.Quiet, told.Ended = "", "", time.Time{}, time.Time{}, time.Time{}
 	case Unclear, Moving, Waiting:
+	}
+	return told
+}
+
+// onset counts how often trouble came back.
+func onset(told Told, now time.Time) Told {
+	switch {
+	case told.Trouble != "":
+	case !told.Ended.IsZero() && now.Sub(told.Ended) < flapWindow:
+		told.Flaps++
+	default:
+		told.Flaps, told.Flapped = 0, time.Time{}
 	}
 	return told
 }

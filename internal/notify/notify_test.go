@@ -109,6 +109,14 @@ func TestWhatIsToldOfAnAppThatGoesThroughItsStates(t *testing.T) {
 		{"lasting trouble is repeated where that is wanted", notify.Rules{Events: notify.Events(), Since: begin, Repeat: 2 * time.Minute},
 			[]notify.Facts{app(notify.InTrouble, degraded), app(notify.InTrouble, degraded), app(notify.InTrouble, degraded), app(notify.InTrouble, degraded)},
 			"Degraded - Degraded! -"},
+		{"trouble that comes and goes is told as that, and then left alone", all, []notify.Facts{
+			app(notify.InTrouble, degraded), app(notify.Calm), app(notify.InTrouble, degraded), app(notify.Calm), app(notify.InTrouble, degraded), app(notify.Calm),
+			app(notify.InTrouble, degraded), app(notify.Calm), app(notify.InTrouble, degraded), app(notify.Calm),
+		}, "Degraded Recovered Degraded Recovered Degraded Recovered Degraded~ - - -"},
+		{"new commits that fail one after the other do not come and go", all, []notify.Facts{
+			app(notify.InTrouble, degraded), app(notify.InTrouble, degraded, commit("b")), app(notify.InTrouble, degraded, commit("c")),
+			app(notify.InTrouble, degraded, commit("d")), app(notify.InTrouble, degraded, commit("e")), app(notify.Calm),
+		}, "Degraded Degraded Degraded Degraded Degraded Recovered"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var told notify.Told
@@ -122,6 +130,9 @@ func TestWhatIsToldOfAnAppThatGoesThroughItsStates(t *testing.T) {
 					if n.Again {
 						word += "!"
 					}
+					if n.Flaps {
+						word += "~"
+					}
 					words = append(words, word)
 				}
 				if len(words) == 0 {
@@ -133,6 +144,34 @@ func TestWhatIsToldOfAnAppThatGoesThroughItsStates(t *testing.T) {
 				t.Errorf("told %s, want %s", s, c.want)
 			}
 		})
+	}
+}
+
+func TestWhatComesAndGoesIsToldOnceAnHourUntilItStaysWell(t *testing.T) {
+	var told notify.Told
+	count := map[string]int{}
+	see := func(f notify.Facts, at time.Time) {
+		var notices []notify.Notice
+		told, notices = notify.Decide(all, told, f, at)
+		for _, n := range notices {
+			count[string(n.Event)]++
+		}
+	}
+	at := begin
+	for range 300 { // ten hours
+		see(app(notify.InTrouble, degraded), at)
+		see(app(notify.Calm), at.Add(time.Minute))
+		at = at.Add(2 * time.Minute)
+	}
+	if count["Degraded"] < 12 || count["Degraded"] > 14 || count["Recovered"] != 3 {
+		t.Errorf("in ten hours %v", count)
+	}
+	at = at.Add(2 * time.Hour)
+	clear(count)
+	see(app(notify.InTrouble, degraded), at)
+	see(app(notify.Calm), at.Add(time.Minute))
+	if count["Degraded"] != 1 || count["Recovered"] != 1 {
+		t.Errorf("after two quiet hours %v", count)
 	}
 }
 

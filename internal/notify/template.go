@@ -54,6 +54,7 @@ type View struct {
 	Message string
 	Next    string
 	Again   bool // told before; it lasts
+	Flaps   bool // it comes and goes
 	Channel string
 	ID      string // the same at each try
 }
@@ -231,7 +232,7 @@ func (t *Template) apply(m Message, s Surroundings) (Message, error) {
 func view(m Message, s Surroundings) View {
 	v := View{
 		Event: string(m.Event), Title: m.Title, Text: m.Text, At: m.At.UTC().Format(time.RFC3339), Count: m.Count, More: m.Count - len(m.Items),
-		Reason: m.Reason, Message: m.Message, Next: m.Next, Again: m.Again, Channel: s.Channel, ID: m.ID,
+		Reason: m.Reason, Message: m.Message, Next: m.Next, Again: m.Again, Flaps: m.Flaps, Channel: s.Channel, ID: m.ID,
 	}
 	for _, i := range m.Items {
 		v.Apps = append(v.Apps, AppView{

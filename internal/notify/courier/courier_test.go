@@ -427,6 +427,33 @@ func TestLastingTroubleIsRepeatedInOneMessage(t *testing.T) {
 	})
 }
 
+func TestTroubleThatComesAndGoesAndStaysIsToldInTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPost(t)
+		defer func() { p.stop() }()
+		chat := p.channel("chat")
+		for range 4 {
+			p.is(failed("a", "x"))
+			wait(time.Minute)
+			p.is(calm("a"))
+			wait(time.Minute)
+		}
+		if got := chat.take(); !strings.HasSuffix(got, "team/a recovered, msg_7 team/a failed (comes and goes)") {
+			t.Errorf("told %q", got)
+		}
+		p.is(failed("a", "x"))
+		wait(10 * time.Minute)
+		expect(t, "kept back", chat.take(), "")
+		p.stop()
+		p.start()
+		p.channel("chat")
+		wait(time.Hour)
+		expect(t, "it stays", chat.take(), "msg_8 team/a failed (comes and goes)")
+		wait(3 * time.Hour)
+		expect(t, "it is told", chat.take(), "")
+	})
+}
+
 func TestAChannelThatIsGoneIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPost(t)

@@ -365,26 +365,37 @@ func (d *decider) tellHappened(ctx context.Context, views []view, list []happeni
 	return err
 }
 
-// repeat tells trouble again that lasts, where a channel wants that, and says when the next of it is due.
+// repeat tells trouble again that lasts, where a channel wants that, and trouble that was kept back, and says when the next
+// of it is due.
 func (d *decider) repeat(ctx context.Context, views []view) (time.Time, error) {
 	var next time.Time
 	for _, v := range views {
-		every := v.ch.Rules.Repeat
-		if every <= 0 || v.ch.Suspend || v.ch.Rules.Statuses {
+		if v.ch.Suspend || v.ch.Rules.Statuses {
 			continue
 		}
 		now := d.c.o.Now()
-		due, later, err := d.c.o.Outbox.Standing(ctx, v.lane.key, now.Add(-every))
+		due, at, err := d.c.o.Outbox.Quiet(ctx, v.lane.key, now)
 		if err != nil {
 			return time.Time{}, err
 		}
+		if !at.IsZero() {
+			next = earlier(next, at)
+		}
+		if every := v.ch.Rules.Repeat; every > 0 {
+			standing, at, err := d.c.o.Outbox.Standing(ctx, v.lane.key, now.Add(-every))
+			if err != nil {
+				return time.Time{}, err
+			}
+			due = append(due, standing...)
+			if at.IsZero() && len(standing) > 0 {
+				at = now
+			}
+			if !at.IsZero() {
+				next = earlier(next, at.Add(every))
+			}
+		}
 		if err := d.again(ctx, v, due); err != nil {
 			return time.Time{}, err
-		}
-		if !later.IsZero() {
-			next = earlier(next, later.Add(every))
-		} else if len(due) > 0 {
-			next = earlier(next, now.Add(every))
 		}
 	}
 	return next, nil

@@ -204,6 +204,7 @@ type Envelope struct {
 		Message string        `json:"message,omitempty"`
 		Next    string        `json:"next,omitempty"`
 		Again   bool          `json:"again,omitempty"`
+		Flaps   bool          `json:"flaps,omitempty"`
 		Dropped int64         `json:"dropped,omitempty"`
 		Items   []notify.Item `json:"items"` // the first 10
 	} `json:"data"`
@@ -213,6 +214,7 @@ func envelope(m notify.Message) Envelope {
 	e := Envelope{Type: string(m.Event), Timestamp: m.At.UTC()}
 	e.Data.ID, e.Data.Title, e.Data.Text, e.Data.Count = m.ID, m.Title, m.Text, m.Count
 	e.Data.Reason, e.Data.Message, e.Data.Next, e.Data.Again, e.Data.Dropped = m.Reason, m.Message, m.Next, m.Again, m.Dropped
+	e.Data.Flaps = m.Flaps
 	if e.Data.Items = m.Items; e.Data.Items == nil {
 		e.Data.Items = []notify.Item{}
 	}

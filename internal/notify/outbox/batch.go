@@ -10,6 +10,12 @@ import (
 	"plumb.cd/plumb/internal/notify"
 )
 
+// What the column "again" says.
+const (
+	toldBefore   = 1
+	comesAndGoes = 2
+)
+
 // Batch is a transaction in which decisions are made durable: what was told, and what is to be sent because of it.
 type Batch struct {
 	ctx context.Context
@@ -60,8 +66,8 @@ func (b *Batch) SetTold(channel string, s notify.Subject, told notify.Told) erro
 	if err != nil {
 		return err
 	}
-	_, err = b.tx.ExecContext(b.ctx, "INSERT INTO told VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET at = excluded.at, body = excluded.body",
-		channel, keyOf(s), stamp(told.At), body)
+	_, err = b.tx.ExecContext(b.ctx, "INSERT INTO told VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET at = excluded.at, quiet = excluded.quiet, body = excluded.body",
+		channel, keyOf(s), stamp(told.At), stamp(told.Quiet), body)
 	return err
 }
 
@@ -80,8 +86,11 @@ func (b *Batch) Gather(channel string, n notify.Notice, now, due time.Time, newI
 			return err
 		}
 		again := 0
-		if n.Again {
-			again = 1
+		switch {
+		case n.Again:
+			again = toldBefore
+		case n.Flaps:
+			again = comesAndGoes
 		}
 		var res sql.Result
 		res, err = b.tx.ExecContext(b.ctx, "INSERT INTO message (channel, id, phase, event, cause, again, born, due, count, tries, problem) VALUES (?, ?, 0, ?, ?, ?, ?, ?, 0, 0, '')",

@@ -52,10 +52,11 @@ func closed(ctx context.Context, tx *sql.Tx, channel string) ([]Group, error) {
 	var out []Group
 	for rows.Next() {
 		var g Group
-		var born int64
-		if err := rows.Scan(&g.Seq, &g.ID, &g.Event, &g.Again, &born, &g.Count, &g.Dropped); err != nil {
+		var born, again int64
+		if err := rows.Scan(&g.Seq, &g.ID, &g.Event, &again, &born, &g.Count, &g.Dropped); err != nil {
 			return nil, err
 		}
+		g.Again, g.Flaps = again == toldBefore, again == comesAndGoes
 		if len(out) > 0 {
 			g.Dropped = 0 // it was said by the one before
 		}

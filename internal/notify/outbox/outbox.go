@@ -157,7 +157,19 @@ func (b *Outbox) ForgetSubject(ctx context.Context, s notify.Subject) error {
 // Standing lists the subjects whose trouble a channel last told at or before the time given, and when the next one after
 // it was told (zero: none).
 func (b *Outbox) Standing(ctx context.Context, channel string, until time.Time) (due []notify.Subject, next time.Time, err error) {
-	keys, err := b.column(ctx, "SELECT subject FROM told WHERE channel = ? AND at > 0 AND at <= ? ORDER BY at LIMIT 20000", channel, stamp(until))
+	return b.due(ctx, "at", channel, until)
+}
+
+// Quiet lists the subjects whose trouble a channel keeps back until the time given or earlier, and when the next one after
+// it is due (zero: none).
+func (b *Outbox) Quiet(ctx context.Context, channel string, until time.Time) (due []notify.Subject, next time.Time, err error) {
+	return b.due(ctx, "quiet", channel, until)
+}
+
+// due looks into one of the columns with a time.
+func (b *Outbox) due(ctx context.Context, column, channel string, until time.Time) (due []notify.Subject, next time.Time, err error) {
+	where := " FROM told WHERE channel = ? AND " + column + " > 0 AND " + column
+	keys, err := b.column(ctx, "SELECT subject"+where+" <= ? ORDER BY "+column+" LIMIT 20000", channel, stamp(until))
 	if err != nil {
 		return nil, time.Time{}, err
 	}
@@ -165,8 +177,7 @@ func (b *Outbox) Standing(ctx context.Context, channel string, until time.Time) 
 		due = append(due, subjectOf(k))
 	}
 	var at sql.NullInt64
-	err = b.db.QueryRowContext(ctx, "SELECT min(at) FROM told WHERE channel = ? AND at > 0 AND at > ?", channel, stamp(until)).Scan(&at)
-	if err != nil {
+	if err := b.db.QueryRowContext(ctx, "SELECT min("+column+")"+where+" > ?", channel, stamp(until)).Scan(&at); err != nil {
 		return nil, time.Time{}, fmt.Errorf("reading the outbox: %w", classify(err))
 	}
 	return due, moment(at.Int64), nil

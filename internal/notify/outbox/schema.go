@@ -25,11 +25,13 @@ CREATE TABLE told (
 	channel TEXT NOT NULL,
 	subject TEXT NOT NULL,
 	at      INTEGER NOT NULL, -- when standing trouble was last told; 0: none stands
+	quiet   INTEGER NOT NULL, -- until when standing trouble is kept back; 0: none is
 	body    BLOB NOT NULL,
 	PRIMARY KEY (channel, subject)
 ) WITHOUT ROWID;
 CREATE INDEX told_subject ON told (subject);
 CREATE INDEX told_standing ON told (channel, at) WHERE at > 0;
+CREATE INDEX told_quiet ON told (channel, quiet) WHERE quiet > 0;
 CREATE TABLE message (
 	seq     INTEGER PRIMARY KEY AUTOINCREMENT, -- the order of delivery
 	channel TEXT NOT NULL,
@@ -37,7 +39,7 @@ CREATE TABLE message (
 	phase   INTEGER NOT NULL, -- 0 gathering, 1 closed and not written yet, 2 ready
 	event   TEXT NOT NULL,
 	cause   TEXT NOT NULL,
-	again   INTEGER NOT NULL,
+	again   INTEGER NOT NULL, -- 1: told before, and lasts; 2: comes and goes
 	born    INTEGER NOT NULL,
 	due     INTEGER NOT NULL, -- when it is closed, or tried next
 	count   INTEGER NOT NULL,
