@@ -19,7 +19,7 @@ type RowFacts struct {
 	Cluster  string
 	Labels   map[string]string // of the App resource; not to be changed
 	Images   []string          // of what was applied last, as they are written there; sorted, each once
-	Commit   *CommitView       // that last changed the App; nil: none, or not read yet
+	Commit   *CommitView       // that last changed the App; nil: there is none; before it is read, it has only the SHA that Git is at
 	URL      string            // of the first source: a repository or where charts come from
 	Path     string            // in it, or the name of the chart
 	Deployed time.Time         // when the newest bundle was in place
@@ -28,15 +28,25 @@ type RowFacts struct {
 // Rows knows the RowFacts. What takes reading a bundle or a commit is read in the background, one at a time, once for each
 // bundle and commit, and only for Apps that somebody asked about: asking never waits for it.
 type Rows struct {
-	e       *Engine
-	changed func(Key) // must not block
+	e      *Engine
+	notify func(Key) // must not block
 
 	mu      sync.Mutex
 	told    map[Key]toldFacts
 	images  map[object.Digest][]string
-	commits map[commitAt]*CommitView
+	commits map[changed]*CommitView
 	queue   map[Key]bool
 	wake    chan struct{}
+
+	// Of Run alone.
+	logs    map[string][]*changeLog // by repository, newest first
+	touched touched
+}
+
+// changed is an App's bundle at a commit: what the commit that last changed it is remembered for.
+type changed struct {
+	app Key
+	at  commitAt
 }
 
 type toldFacts struct {
@@ -52,11 +62,11 @@ const maxRowFacts = 50_000
 // maxRowImages is how many images of one App are told.
 const maxRowImages = 50
 
-// NewRows makes the Rows of an engine. changed is called when the facts of an App are others than before.
-func NewRows(e *Engine, changed func(Key)) *Rows {
+// NewRows makes the Rows of an engine. notify is called when the facts of an App are others than before.
+func NewRows(e *Engine, notify func(Key)) *Rows {
 	return &Rows{
-		e: e, changed: changed, told: map[Key]toldFacts{}, images: map[object.Digest][]string{}, commits: map[commitAt]*CommitView{},
-		queue: map[Key]bool{}, wake: make(chan struct{}, 1),
+		e: e, notify: notify, told: map[Key]toldFacts{}, images: map[object.Digest][]string{}, commits: map[changed]*CommitView{},
+		queue: map[Key]bool{}, wake: make(chan struct{}, 1), logs: map[string][]*changeLog{}, touched: touched{},
 	}
 }
 
@@ -68,7 +78,7 @@ func (r *Rows) Told(spec App) {
 	r.told[spec.Key] = now
 	r.mu.Unlock()
 	if !known || !reflect.DeepEqual(before, now) {
-		r.changed(spec.Key)
+		r.notify(spec.Key)
 	}
 }
 
@@ -78,10 +88,10 @@ func (r *Rows) Forget(key Key) {
 	delete(r.told, key)
 	delete(r.queue, key)
 	r.mu.Unlock()
-	r.changed(key)
+	r.notify(key)
 }
 
-// RowFacts tells what is known of an App now. What is missing is read later, and changed says when it is there.
+// RowFacts tells what is known of an App now. What is missing is read later, and notify says when it is there.
 func (r *Rows) RowFacts(key Key) (RowFacts, bool) {
 	a := r.e.app(key)
 	if a == nil {
@@ -96,11 +106,11 @@ func (r *Rows) RowFacts(key Key) (RowFacts, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	complete := true
-	if d := cmp.Or(have, want); d != nil {
+	if d := cmp.Or(have, want); d != nil && d.Bundle != "" {
 		out.Images, complete = r.images[d.Bundle], has(r.images, d.Bundle)
 	}
 	if at, ok := gitRevision(cmp.Or(want, have)); ok {
-		commit, known := r.commits[at]
+		commit, known := r.commits[changed{key, at}]
 		if out.Commit = commit; !known {
 			out.Commit, complete = &CommitView{SHA: at.sha}, false
 		}
@@ -123,8 +133,31 @@ func has[K comparable, V any](m map[K]V, k K) bool {
 // look is what facts are made of: the spec, what Git says, and what was applied last.
 func (r *Rows) look(a *app) (spec App, want, have *Deployed) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.given, a.snapshot.Desired, a.snapshot.Memory.Applied
+	spec, want, have = a.spec, a.snapshot.Desired, a.snapshot.Memory.Applied
+	a.mu.Unlock()
+	if want == nil {
+		want = r.e.standsAt(a, spec)
+	}
+	return spec, want, have
+}
+
+// standsAt is what Git says of an App that cannot be rendered; nil when that is not known.
+func (e *Engine) standsAt(a *app, spec App) *Deployed {
+	repos, _ := e.wires(a)
+	for _, sr := range repos {
+		if sr.index >= len(spec.Sources) || spec.Sources[sr.index].Chart != nil {
+			continue
+		}
+		s := spec.Sources[sr.index]
+		at, where, err := sr.repo.at(s.Ref)
+		if err != nil {
+			return nil
+		}
+		return &Deployed{Revisions: []bundle.Revision{{
+			Source: s.Name, URL: where.URL, Path: s.Render.Path, Commit: at.Commit, Ref: s.Ref.String(), Tree: at.Tree,
+		}}}
+	}
+	return nil
 }
 
 // Run reads what was asked for until ctx ends.
@@ -141,7 +174,7 @@ func (r *Rows) Run(ctx context.Context) error {
 				break
 			}
 			if r.read(ctx, key) {
-				r.changed(key)
+				r.notify(key)
 			}
 		}
 	}
@@ -166,7 +199,7 @@ func (r *Rows) read(ctx context.Context, key Key) bool {
 	}
 	_, want, have := r.look(a)
 	found := false
-	if d := cmp.Or(have, want); d != nil && !r.knowsImages(d.Bundle) {
+	if d := cmp.Or(have, want); d != nil && d.Bundle != "" && !r.knowsImages(d.Bundle) {
 		b, err := r.e.o.Bundles.Get(d.Bundle)
 		var images []string
 		if err == nil {
@@ -178,10 +211,10 @@ func (r *Rows) read(ctx context.Context, key Key) bool {
 		found = true
 	}
 	source := cmp.Or(want, have)
-	if at, ok := gitRevision(source); ok && !r.knowsCommit(at) {
-		commit := r.e.commit(ctx, *source)
+	if at, ok := gitRevision(source); ok && !r.knowsCommit(changed{key, at}) {
+		commit := r.changer(ctx, a, *source, at)
 		r.mu.Lock()
-		keep(r.commits, at, commit)
+		keep(r.commits, changed{key, at}, commit)
 		r.mu.Unlock()
 		found = true
 	}
@@ -194,7 +227,7 @@ func (r *Rows) knowsImages(d object.Digest) bool {
 	return has(r.images, d)
 }
 
-func (r *Rows) knowsCommit(at commitAt) bool {
+func (r *Rows) knowsCommit(at changed) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return has(r.commits, at)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"plumb.cd/plumb/internal/git"
 	"plumb.cd/plumb/internal/gittest"
 	"plumb.cd/plumb/internal/object"
+	"plumb.cd/plumb/internal/render"
 )
 
 // pod is a Pod's spec with these images.
@@ -151,6 +153,89 @@ func TestWhatRowsShowIsReadInTheBackgroundAndThenKnown(t *testing.T) {
 	defer s.rows.mu.Unlock()
 	if len(s.rows.queue) != 0 {
 		t.Errorf("to be read: %v", s.rows.queue)
+	}
+}
+
+func TestTheCommitOfARowIsTheOneThatLastChangedTheApp(t *testing.T) {
+	s := newShelf(t)
+	repo := gittest.NewRepo(t)
+	commit := func(subject string, files gittest.Files) string { return repo.Commit("main", subject, files) }
+	first := commit("first", gittest.Files{"apps/shop/a.yaml": "1", "apps/bank/a.yaml": "1", "base/b.yaml": "1"})
+	second := commit("shop: more", gittest.Files{"apps/shop/a.yaml": "2"})
+	third := commit("bank: more", gittest.Files{"apps/bank/a.yaml": "2"})
+	fourth := commit("base: other", gittest.Files{"base/b.yaml": "2"})
+	mirror, err := s.o.Mirrors.Mirror(repo.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := mirror.Update(t.Context(), git.Remote{URL: repo.Dir}, []git.Ref{{Branch: "main"}}); err != nil {
+		t.Fatal(err)
+	}
+	log, err := readChangeLog(t.Context(), mirror, fourth, s.rows.touched)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		at    string
+		paths []string
+		want  string
+	}{
+		"its directory":                 {fourth, []string{"apps/shop"}, second},
+		"its directory and a base":      {fourth, []string{"apps/shop", "base/b.yaml"}, fourth},
+		"a file":                        {fourth, []string{"apps/bank/a.yaml"}, third},
+		"the whole repository":          {third, []string{"."}, third},
+		"as of an older commit":         {third, []string{"apps/shop", "base"}, second},
+		"as of the first":               {first, []string{"apps/bank"}, first},
+		"nothing that was ever touched": {fourth, []string{"apps/nope"}, ""},
+		"a commit that is not there":    {strings.Repeat("0", 40), []string{"apps"}, ""},
+	} {
+		got, _ := log.last(c.at, c.paths)
+		if got.SHA != c.want {
+			t.Errorf("%s: %q (%s), want %s", name, got.Subject, got.SHA, c.want)
+		}
+	}
+	for name, dir := range map[string]string{"shop": "apps/shop", "bank": "apps/bank"} {
+		k := Key{"team", name}
+		s.runs(k, Deployed{Revisions: []bundle.Revision{{URL: repo.Dir, Path: dir, Commit: fourth, Tree: "t"}}})
+		a := s.app(k)
+		a.spec.Sources = []Source{{Render: render.Request{Path: dir}}}
+	}
+	s.run(t)
+	for name, want := range map[string]string{"shop": "shop: more", "bank": "bank: more"} {
+		k := Key{"team", name}
+		s.rows.RowFacts(k)
+		cptest.Eventually(t, 10*time.Second, name+" is read", func() bool { return s.times(k) > 0 })
+		if f, _ := s.rows.RowFacts(k); f.Commit.Subject != want {
+			t.Errorf("%s: %q, want %q", name, f.Commit.Subject, want)
+		}
+	}
+}
+
+func TestAMergeChangesOnlyWhatItSettles(t *testing.T) {
+	s := newShelf(t)
+	repo := gittest.NewRepo(t)
+	base := repo.Commit("main", "base", gittest.Files{"a/x": "1", "b/x": "1"})
+	repo.Git("branch", "side", base)
+	side := repo.Commit("side", "side", gittest.Files{"b/x": "2"})
+	ours := repo.Commit("main", "ours", gittest.Files{"a/x": "2"})
+	tree := strings.TrimSpace(repo.Git("merge-tree", "--write-tree", ours, side))
+	merge := strings.TrimSpace(repo.Git("-c", "user.name=Bo", "-c", "user.email=bo@example.com", "commit-tree", "-p", ours, "-p", side, "-m", "merge", tree))
+	repo.Git("update-ref", "refs/heads/main", merge)
+	mirror, err := s.o.Mirrors.Mirror(repo.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := mirror.Update(t.Context(), git.Remote{URL: repo.Dir}, []git.Ref{{Branch: "main"}}); err != nil {
+		t.Fatal(err)
+	}
+	log, err := readChangeLog(t.Context(), mirror, merge, s.rows.touched)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dir, want := range map[string]string{"a": ours, "b": side} {
+		if got, _ := log.last(merge, []string{dir}); got.SHA != want {
+			t.Errorf("%s: %s", dir, got.Subject)
+		}
 	}
 }
 
