@@ -83,6 +83,7 @@ type rendered struct {
 	bundle   object.Digest
 	seen     time.Time
 	revs     []bundle.Revision
+	tried    []bundle.Revision // those of the newest render, which may have failed
 	traces   []sourceTrace
 	warnings []string
 	count    int

@@ -230,6 +230,8 @@ func (e *Engine) gates(a *app, spec App, c choice, p plan.Plan, req *Request) *g
 			reason: fault.AwaitingApproval, message: "the plan " + p.Digest.Short() + " waits for approval",
 			next: fmt.Sprintf("plumb sync %s --plan %s", spec.Key.Name, p.Digest),
 		})
+	case spec.Mode == Manual && req == nil && a.stale != nil && a.staleFor == p.Digest:
+		return a.stale
 	case spec.Mode == Manual && req == nil:
 		return &gate{reason: fault.AwaitingSync, message: "out of sync; the sync mode is Manual", next: "plumb sync " + spec.Key.Name}
 	}

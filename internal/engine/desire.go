@@ -69,6 +69,7 @@ func (e *Engine) desire(ctx context.Context, a *app, spec App, where render.Targ
 		next.valid, next.number = a.rendered.valid && !stale, number
 		next.request, next.served = request, served(next.asked, where.APIVersions)
 		again := !next.valid
+		next.tried = next.revs
 		if next.err != nil && next.bundle == "" {
 			next.bundle, next.revs, next.seen = have.bundle, have.revs, have.seen
 		}

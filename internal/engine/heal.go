@@ -26,6 +26,13 @@ type DriftData struct {
 	Yielded  []string        `json:"yielded,omitempty"`
 }
 
+// onTop reports whether somebody added a field that Git does not have: applying what Git has does not take it away.
+func (d DriftData) onTop() bool {
+	return slices.ContainsFunc(d.Culprits, func(c drift.Culprit) bool {
+		return slices.ContainsFunc(c.Fields, func(f object.Change) bool { return f.From == nil })
+	})
+}
+
 // heal looks at the objects that no longer say what was applied: who changed what is recorded first, then it is undone,
 // unless the App only reports, or the field is left to the manager who keeps taking it.
 func (e *Engine) heal(ctx context.Context, a *app, spec App, conn *cluster.Cluster, applied Deployed, o *outcome) {
@@ -267,7 +274,7 @@ func (e *Engine) undo(ctx context.Context, a *app, spec App, conn *cluster.Clust
 		Mode: plan.Heal, App: me, Desired: []plan.Desired{want}, Policy: spec.Policy, Live: map[object.ID]plan.Live{},
 	}
 	if live != nil {
-		if foreign := a.target.look(a).prints.Foreign(live); len(foreign) > 0 && !want.Options.Merge {
+		if foreign := a.target.look(a).prints.Foreign(live); len(foreign) > 0 && !want.Options.Merge && data.onTop() {
 			if err := conn.TakeOver(ctx, live, foreign); err != nil {
 				return err
 			}

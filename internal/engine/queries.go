@@ -166,6 +166,7 @@ type Why struct {
 	Drift     []history.Event   `json:"drift,omitempty"`
 	Healthy   *Deployed         `json:"healthy,omitempty"` // the last bundle that was healthy
 	Warnings  []string          `json:"warnings,omitempty"`
+	Excerpt   *Excerpt          `json:"excerpt,omitempty"` // of the file that a failed render names
 }
 
 // CommitView is a commit, for people.
@@ -184,6 +185,7 @@ type RenderView struct {
 	Took     time.Duration `json:"took"`
 	Bundle   object.Digest `json:"bundle"`
 	Error    string        `json:"error,omitempty"`
+	Where    string        `json:"where,omitempty"` // file:line of the error
 }
 
 // Why explains an object of an App, or (id nil) the App by the object that is to blame.
@@ -200,15 +202,10 @@ func (e *Engine) Why(ctx context.Context, key Key, id *object.ID) (Why, error) {
 	if id == nil && s.Blocking != nil && s.Blocking.Object.Kind != "" {
 		id = &s.Blocking.Object
 	}
-	d := s.Desired
-	if d == nil {
-		d = s.Memory.Applied
-	}
-	if d != nil {
-		w.Source = d.Revisions
-		w.Commit = e.commit(ctx, *d)
-	}
+	w.Source = e.revisionsTold(a, s)
+	w.Commit = e.culprit(ctx, a, w.Source)
 	w.Render = e.renderView(a)
+	w.Excerpt = e.excerpt(ctx, a, w.Source)
 	if id == nil {
 		return w, nil
 	}
@@ -264,7 +261,7 @@ func (e *Engine) renderView(a *app) *RenderView {
 	a.mu.Unlock()
 	v := &RenderView{Renderer: r.renderer, Objects: r.count, Bundle: r.bundle}
 	if r.err != nil {
-		v.Error = r.err.Error()
+		v.Error, v.Where = r.err.Error(), fault.Of(r.err).Where
 	}
 	if b, err := e.o.Bundles.Get(r.bundle); err == nil {
 		v.Renderer, v.Objects, v.Took = b.Renderer, len(b.Objects), b.Took

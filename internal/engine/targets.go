@@ -32,6 +32,7 @@ type target struct {
 	claims  map[object.ID]claim // who wants which object, as of each App's newest bundle
 	claimed map[Key][]object.ID // all that an App wants, whoever came first
 	saved   map[string][]byte   // fingerprints from the state store
+	names   names
 	kick    chan struct{}
 	plain   *eyes                             // for objects of Apps that are not known yet
 	refused map[schema.GroupVersionKind]error // kinds that the credentials may not watch

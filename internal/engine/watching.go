@@ -128,8 +128,9 @@ func (t *target) claim(k Key, desired []plan.Desired) {
 	want := make([]object.ID, 0, len(desired))
 	keep := make(map[object.ID]bool, len(desired))
 	for i := range desired {
-		want = append(want, desired[i].ID)
-		keep[desired[i].ID] = true
+		id := t.names.id(desired[i].ID)
+		want = append(want, id)
+		keep[id] = true
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -178,7 +179,7 @@ func (t *target) claimedBy(id object.ID) (Key, bool) {
 // Event is told by the watch: an object of ours came, changed or went. It decides nothing, it files what is true now
 // and wakes the owner where that matters.
 func (t *target) Event(kind cluster.EventKind, obj *unstructured.Unstructured) {
-	id := object.Of(obj)
+	id := t.names.id(object.Of(obj))
 	owner, ok := object.OwnerOf(id, obj.GetAnnotations())
 	if !ok || owner.Installation != t.e.o.Installation {
 		t.leave(id, obj.GetUID())
@@ -241,7 +242,7 @@ func (t *target) observe(a *app, id object.ID, obj *unstructured.Unstructured) o
 	look := t.look(a)
 	now := t.e.o.Now()
 	o := observation{
-		id: id, kind: obj.GroupVersionKind(), at: now,
+		id: id, kind: t.names.kind(obj.GroupVersionKind()), at: now,
 		health: health.Compute(obj, now, look.rules), deleting: obj.GetDeletionTimestamp() != nil,
 	}
 	var err error
@@ -249,6 +250,7 @@ func (t *target) observe(a *app, id object.ID, obj *unstructured.Unstructured) o
 		// Our fields are nobody's any more, or the server keeps no ownership: the hash of nothing differs from any.
 		o.live = drift.Record{UID: string(obj.GetUID()), Version: versionOf(obj), Schema: obj.GetAPIVersion()}
 	}
+	o.live.Schema = t.names.one(o.live.Schema)
 	o.options, o.hook, o.wave = liveOptions(obj)
 	o.saved = t.recall(string(obj.GetUID()))
 	return o
