@@ -36,6 +36,13 @@ export async function start({ listen = '127.0.0.1:0', dir = mkdtempSync(join(tmp
     pid: child.pid,
     /** command runs plumb with arguments; it gives stdout, and throws where the exit code is not 0. */
     command: async (...args) => (await run(binary, args, { env: { ...env, KUBECONFIG: ready.kubeconfig } })).stdout,
+    /** read asks Plumb's API, as the command line does. */
+    read: async (path) => {
+      const { token } = JSON.parse(readFileSync(join(dir, 'sign-in', 'session.json'), 'utf8'))
+      const answer = await fetch(`${ready.api}/api/v1/${path}`, { headers: { Authorization: 'Bearer ' + token } })
+      if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`)
+      return answer.json()
+    },
     /** signInAddress signs a browser in, once. */
     signInAddress: async () => (await run(binary, ['ui', '--print'], { env: { ...env, KUBECONFIG: ready.kubeconfig } })).stdout.trim(),
     async stop({ keep = false } = {}) {

@@ -57,8 +57,11 @@ try {
   const all = await journeys()
   // Those that mostly wait run beside the others.
   const waiting = all.filter(([, , o]) => o?.own).map((j) => play(browser, plumb, fleet, j))
-  for (const j of all.filter(([, , o]) => !o?.own)) (await play(browser, plumb, fleet, j)) ? passed++ : failed++
-  for (const ok of await Promise.all(waiting)) ok ? passed++ : failed++
+  const results = []
+  for (const j of all.filter(([, , o]) => !o?.own)) results.push(await play(browser, plumb, fleet, j))
+  results.push(...(await Promise.all(waiting)))
+  passed += results.filter(Boolean).length
+  failed += results.filter((ok) => !ok).length
 } catch (e) {
   console.log('FAIL the fleet: ' + (e.stack ?? e))
   failed++
