@@ -38,6 +38,7 @@ type DetailEngine interface {
 type DetailOptions struct {
 	RecheckEvery time.Duration // of the right to a log that is followed; 10 s
 	FlushEvery   time.Duration // lines of a log are collected for this long; 100 ms
+	Resources    Resources     // nil: the configuration of Apps is not told
 }
 
 // details are the calls on one App. They read the cluster while somebody looks; what they keep is bounded.
@@ -75,6 +76,7 @@ func (s *Server) detailCalls() []operation {
 			doc:   "Where the fields of an object come from: the file and line that sets each, and the commit that changed it last.",
 			query: blameQuery{}, answer: httpapi.Blame{}, handle: d.blame,
 		}),
+		get("/config", operation{doc: "What an App is told to do: its resource, as people wrote it.", answer: httpapi.AppConfig{}, handle: d.config}),
 		get("/events", operation{doc: "Kubernetes events of an App's objects, newest first.", query: objectQuery{}, answer: httpapi.List[httpapi.Event]{}, handle: d.events}),
 		get("/logs", operation{
 			doc:   "Logs of an object's containers, line by line. Events: lines, dropped, problem, end.",
