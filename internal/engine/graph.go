@@ -11,6 +11,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"plumb.cd/plumb/internal/bundle"
 	"plumb.cd/plumb/internal/cluster"
 	"plumb.cd/plumb/internal/fault"
 	"plumb.cd/plumb/internal/health"
@@ -36,6 +37,10 @@ type GraphNode struct {
 	Folded   int
 	FoldedBy map[health.Level]int
 	Children int // how many objects below it are not in the answer
+
+	worst  health.Level // of it and all below
+	inside int          // objects below it
+	pods   [2]int       // ready ones, and all, below it and itself
 }
 
 // GraphRequest says how much of a forest is wanted.
@@ -70,7 +75,7 @@ func (e *Engine) Graph(ctx context.Context, key Key, req GraphRequest) (Forest, 
 	}
 	out := Forest{AsOf: e.asOf()}
 	records := t.set(key).all()
-	g := grower{e: e, now: out.AsOf, expand: req.Expand, look: t.look(a), below: map[string][]*GraphNode{}, facts: e.originsOf(a)}
+	g := grower{e: e, now: out.AsOf, expand: req.Expand, look: t.look(a), below: map[string][]*GraphNode{}}
 	var parents []cluster.Parent
 	for id, r := range records {
 		g.root(id, r)
@@ -94,6 +99,7 @@ func (e *Engine) Graph(ctx context.Context, key Key, req GraphRequest) (Forest, 
 	out.Total = g.count
 	g.out = make([]GraphNode, 0, min(g.count, 1000))
 	g.emit("", 1, req.Depth)
+	e.tellOrigins(a, g.out)
 	out.Nodes = g.out
 	return out, nil
 }
@@ -110,39 +116,73 @@ type grower struct {
 	now    time.Time
 	look   *eyes
 	expand []string
-	facts  map[object.ID]originFacts
 	below  map[string][]*GraphNode // by parent
-	worst  map[string]health.Level
-	inside map[string]int // objects below a node
-	pods   map[string][2]int
 	count  int
 	out    []GraphNode
 }
 
-// originFacts is what the bundle tells of an object.
-type originFacts struct {
-	file  string
-	image string
+// originsOneByOne is for how many nodes a bundle is asked object by object, instead of being read as a whole.
+const originsOneByOne = 64
+
+// tellOrigins adds, to the nodes that we apply, the file that they come from and the image that they run.
+func (e *Engine) tellOrigins(a *app, nodes []GraphNode) {
+	digest := a.shownBundle()
+	ours := 0
+	for _, n := range nodes {
+		if n.Ours && n.Folded == 0 {
+			ours++
+		}
+	}
+	find := func(id object.ID) (bundle.Entry, bool) {
+		entry, err := e.o.Bundles.Object(digest, id)
+		return entry, err == nil
+	}
+	if ours > originsOneByOne {
+		find = e.entriesOf(digest)
+	}
+	for i := range nodes {
+		n := &nodes[i]
+		if !n.Ours || n.Folded > 0 {
+			continue
+		}
+		entry, ok := find(n.Object)
+		if !ok {
+			continue
+		}
+		n.File = entry.Origin.String()
+		if image := firstImage(entry.Body); image != "" && len(n.Facts) < 3 {
+			n.Facts = append(n.Facts, image)
+		}
+	}
 }
 
-func (e *Engine) originsOf(a *app) map[object.ID]originFacts {
-	out := map[object.ID]originFacts{}
-	b, err := e.currentBundle(a)
-	if err != nil {
-		return out
+// entriesOf reads a whole bundle. An entry without a namespace is found under any.
+func (e *Engine) entriesOf(digest object.Digest) func(object.ID) (bundle.Entry, bool) {
+	known := map[object.ID]bundle.Entry{}
+	if b, err := e.o.Bundles.Get(digest); err == nil {
+		for _, entry := range b.Objects {
+			known[entry.ID()] = entry
+		}
 	}
-	for _, entry := range b.Objects {
-		out[entry.ID()] = originFacts{file: entry.Origin.String(), image: firstImage(entry.Body)}
+	return func(id object.ID) (bundle.Entry, bool) {
+		entry, ok := known[id]
+		if !ok {
+			id.Namespace = ""
+			entry, ok = known[id]
+		}
+		return entry, ok
 	}
-	return out
 }
 
-func (g *grower) origin(id object.ID) originFacts {
-	if f, ok := g.facts[id]; ok {
-		return f
+// shownBundle is what runs, or what is about to.
+func (a *app) shownBundle() object.Digest {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	digest := a.rendered.bundle
+	if applied := a.snapshot.Memory.Applied; applied != nil && (digest == "" || a.snapshot.State == StatePaused) {
+		digest = applied.Bundle
 	}
-	id.Namespace = ""
-	return g.facts[id]
+	return digest
 }
 
 func (g *grower) add(n *GraphNode) {
@@ -151,14 +191,7 @@ func (g *grower) add(n *GraphNode) {
 }
 
 func (g *grower) root(id object.ID, r record) {
-	f := g.origin(id)
-	n := &GraphNode{
-		ID: id.String(), Object: id, Health: r.health, Ours: true, InSync: r.inSync() || r.hook, Missing: r.missing, Hook: r.hook, Wave: r.wave, File: f.file,
-	}
-	if f.image != "" {
-		n.Facts = append(n.Facts, f.image)
-	}
-	g.add(n)
+	g.add(&GraphNode{ID: id.String(), Object: id, Health: r.health, Ours: true, InSync: r.inSync() || r.hook, Missing: r.missing, Hook: r.hook, Wave: r.wave})
 }
 
 // announced adds what a plan that waits or runs will create.
@@ -172,7 +205,7 @@ func (g *grower) announced(p *plan.Plan, have map[object.ID]record) {
 				continue
 			}
 			g.add(&GraphNode{
-				ID: s.ID.String(), Object: s.ID, Ours: true, Missing: true, Wave: group.Wave, File: g.origin(s.ID).file,
+				ID: s.ID.String(), Object: s.ID, Ours: true, Missing: true, Wave: group.Wave,
 				Health: health.Status{Level: health.Missing, Message: "not created yet"},
 			})
 		}
@@ -201,35 +234,33 @@ func (g *grower) children(children []cluster.Child, records map[object.ID]record
 
 // measure works out, from the leaves up, the worst health below a node, how much is below it, and how many Pods are
 // ready.
-func (g *grower) measure(n *GraphNode) (worst health.Level, inside int, pods [2]int) {
-	worst = n.Health.Level
+func (g *grower) measure(n *GraphNode) {
+	n.worst = n.Health.Level
 	if n.Object.Kind == "Pod" && n.Object.Group == "" {
-		pods[1]++
+		n.pods[1]++
 		if n.Health.Level == health.Healthy {
-			pods[0]++
+			n.pods[0]++
 		}
 	}
 	for _, c := range g.below[n.ID] {
-		w, i, p := g.measure(c)
-		if w.Worse(worst) {
-			worst = w
+		g.measure(c)
+		if c.worst.Worse(n.worst) {
+			n.worst = c.worst
 		}
-		inside, pods[0], pods[1] = inside+i+1, pods[0]+p[0], pods[1]+p[1]
+		n.inside += c.inside + 1
+		n.pods[0], n.pods[1] = n.pods[0]+c.pods[0], n.pods[1]+c.pods[1]
 	}
-	g.worst[n.ID], g.inside[n.ID], g.pods[n.ID] = worst, inside, pods
-	return worst, inside, pods
 }
 
 // emit writes the nodes below a parent, folded.
 func (g *grower) emit(parent string, generation, depth int) {
 	if parent == "" {
-		g.worst, g.inside, g.pods = map[string]health.Level{}, map[string]int{}, map[string][2]int{}
 		for _, n := range g.below[""] {
 			g.measure(n)
 		}
 	}
 	list := g.below[parent]
-	slices.SortFunc(list, g.order)
+	slices.SortFunc(list, nodeOrder)
 	folds := g.folds(parent, list)
 	told := map[string]bool{}
 	for _, n := range list {
@@ -240,12 +271,12 @@ func (g *grower) emit(parent string, generation, depth int) {
 			}
 			continue
 		}
-		if p := g.pods[n.ID]; p[1] > 0 && n.Object.Kind != "Pod" {
+		if p := n.pods; p[1] > 0 && n.Object.Kind != "Pod" {
 			n.Facts = append([]string{fmt.Sprintf("%d/%d ready", p[0], p[1])}, n.Facts...)
 		}
 		n.Facts = n.Facts[:min(len(n.Facts), 3)]
 		if depth > 0 && generation >= depth {
-			n.Children = g.inside[n.ID]
+			n.Children = n.inside
 			g.out = append(g.out, *n)
 			continue
 		}
@@ -254,10 +285,10 @@ func (g *grower) emit(parent string, generation, depth int) {
 	}
 }
 
-func (g *grower) order(a, b *GraphNode) int {
-	wa, wb := g.worst[a.ID], g.worst[b.ID]
-	if wa != wb {
-		if wa.Worse(wb) {
+// nodeOrder puts the worst first; of equals what differs from Git, then by wave and name.
+func nodeOrder(a, b *GraphNode) int {
+	if a.worst != b.worst {
+		if a.worst.Worse(b.worst) {
 			return -1
 		}
 		return 1
@@ -280,7 +311,7 @@ func (g *grower) foldKey(n *GraphNode) string {
 		kind += "." + n.Object.Group
 	}
 	key := "fold:" + n.Parent + ":" + kind
-	if w := g.worst[n.ID]; w != health.Healthy {
+	if w := n.worst; w != health.Healthy {
 		key += ":" + string(w) + ":" + n.Health.Reason
 	} else if n.Ours && !n.InSync {
 		key += ":OutOfSync"
@@ -298,7 +329,7 @@ func (g *grower) folds(parent string, list []*GraphNode) map[string]*GraphNode {
 	for _, n := range list {
 		key := g.foldKey(n)
 		limit := foldUnhealthy
-		if g.worst[n.ID] == health.Healthy && (!n.Ours || n.InSync) {
+		if n.worst == health.Healthy && (!n.Ours || n.InSync) {
 			limit = foldHealthy
 		}
 		if size[key] <= limit || slices.Contains(g.expand, key) {
@@ -310,12 +341,12 @@ func (g *grower) folds(parent string, list []*GraphNode) map[string]*GraphNode {
 				ID: key, Parent: parent, Object: object.ID{Group: n.Object.Group, Kind: n.Object.Kind, Namespace: n.Object.Namespace},
 				Health: n.Health, Ours: n.Ours, InSync: n.InSync, Missing: n.Missing, Wave: n.Wave, FoldedBy: map[health.Level]int{},
 			}
-			f.Health.Level = g.worst[n.ID]
+			f.Health.Level = n.worst
 			out[key] = f
 		}
 		f.Folded++
 		f.FoldedBy[n.Health.Level]++
-		f.Children += g.inside[n.ID]
+		f.Children += n.inside
 	}
 	return out
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"plumb.cd/plumb/internal/gittest"
 	"plumb.cd/plumb/internal/httpapi"
@@ -129,7 +130,9 @@ func TestTheGraphOfThreeThousandObjectsIsSmall(t *testing.T) {
 		p.MustCall(http.MethodGet, at(p, "big", "graph"), nil, &g)
 		return g.Total == 3000 && len(nodes(g, func(n httpapi.Node) bool { return n.Kind == "Pod" && n.Health == "Degraded" })) == 24
 	})
+	began := time.Now()
 	status, body = p.Read(at(p, "big", "graph"))
+	took := time.Since(began)
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
 	if _, err := io.WriteString(z, body); err != nil {
@@ -138,12 +141,14 @@ func TestTheGraphOfThreeThousandObjectsIsSmall(t *testing.T) {
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d bytes, %d compressed", len(body), packed.Len())
+	t.Logf("the graph: %d bytes, %d compressed, in %s", len(body), packed.Len(), took)
 	if status != http.StatusOK || packed.Len() > 60_000 {
 		t.Errorf("%d: %d bytes compressed", status, packed.Len())
 	}
 	var before httpapi.Diff
+	began = time.Now()
 	p.MustCall(http.MethodGet, at(p, "big", "diff", "left", "git", "right", "live"), nil, &before)
+	t.Logf("the difference of %d objects in %s", before.Compared, time.Since(began))
 	if before.Compared < 2800 || before.QuietObjects < 15 {
 		t.Errorf("compared %d, quiet %d", before.Compared, before.QuietObjects)
 	}
