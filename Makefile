@@ -20,19 +20,22 @@ demo: deps-build build ## Start a control plane and show Plumb at work, until in
 	go run ./demo
 
 .PHONY: test
-test: deps-test build vet check-generated test-controlplane test-main ## Run all tests against a real control plane
+test: deps-test build vet check-generated test-console test-controlplane test-main ## Run all tests against a real control plane
 
 .PHONY: demo-check
 demo-check: deps-build build ## The demo without a person: exits non-zero if any part of it fails
 	go run ./demo --check
 
 .PHONY: build
-build: deps-build ## Build bin/plumb and bin/plumb-controlplane
+build: deps-build console ## Build bin/plumb and bin/plumb-controlplane
 	go build -ldflags '-s -w -X main.version=$(VERSION)' -o bin/plumb ./cmd/plumb
 	./hack/build-controlplane.sh '$(VERSION)'
 
+.PHONY: console
+console: ui/dist/index.html ## Build the web console into ui/dist, from where it goes into bin/plumb
+
 .PHONY: check
-check: vet check-generated lint test-layers ## Linters, generated files, layers
+check: check-console vet check-generated lint test-layers ## Linters, generated files, layers
 
 .PHONY: cases
 cases: deps-build build ## Render and sync the repositories in CASES=DIR, and print a table
@@ -42,6 +45,11 @@ cases: deps-build build ## Render and sync the repositories in CASES=DIR, and pr
 .PHONY: bench
 bench: deps-build build ## Measure, and write the table that docs/performance.md quotes
 	go run ./bench -out bench/results
+	$(MAKE) --no-print-directory bench-console
+
+.PHONY: bench-console
+bench-console: deps-test build ## Measure the console with 10,000 Apps, in a browser
+	cd ui && npm run --silent bench
 
 .PHONY: image
 image: ## Build the image IMAGE with DOCKER (docker, podman or buildah)
@@ -60,11 +68,29 @@ fmt: ## Format the Go files
 
 .PHONY: clean
 clean: ## Remove what was built
-	rm -rf bin .cache bench/results
+	rm -rf bin .cache bench/results ui/node_modules ui/dist/assets ui/dist/index.html
 
 # The parts of test and check.
 
-.PHONY: deps-build deps-test vet check-generated lint test-layers test-controlplane test-main
+.PHONY: check-console test-console deps-build deps-test vet check-generated lint test-layers test-controlplane test-main
+
+# The console: its packages, its build, its checks. Its end-to-end tests start bin/plumb.
+
+CONSOLE_SOURCES := $(shell find ui/src ui/public ui/index.html ui/vite.config.ts ui/package.json -type f ! -name '*.test.*' 2>/dev/null)
+
+ui/node_modules/.installed: ui/package-lock.json
+	cd ui && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+ui/dist/index.html: ui/node_modules/.installed $(CONSOLE_SOURCES)
+	cd ui && npm run --silent build
+
+check-console: ui/node_modules/.installed
+	cd ui && npm run --silent check
+
+test-console: ui/dist/index.html
+	cd ui && npm test --silent
+	cd ui && npm run --silent e2e
 
 deps-build:
 	@./hack/install-deps build
