@@ -23,7 +23,8 @@ export function signedIn(me: Me) {
 }
 export function signedOut(problem?: ProblemBody) {
   if (state.status === 'out') return
-  set({ status: 'out', problem })
+  // Who was never signed in need not be told so.
+  set({ status: 'out', problem: state.status === 'in' ? problem : undefined })
 }
 export function forgetSession() {
   set({ status: 'unknown' })

@@ -24,7 +24,7 @@ export default function SignIn() {
             <p className="muted">Git says what should run.</p>
           </div>
         </div>
-        {problem && problem.reason !== 'SignIn' && problem.message && (
+        {problem && (
           <Banner tone="info" icon="info">
             <T>{problem.message}</T>
           </Banner>

@@ -4,7 +4,7 @@ import { parseSearch, writeSearch } from '../search'
 import { components, environments } from './apps/AppsMatrix'
 import { version } from './apps/AppsList'
 import { easy, limit } from './apps/BulkPlan'
-import { cellSize, height, place, tally } from './overview/cells'
+import { cellSizes, corner, height, place, problemsIn, tally } from './overview/cells'
 import { headline } from './overview/Overview'
 import { value } from './Changes'
 
@@ -19,13 +19,22 @@ describe('the headline', () => {
 
 describe('the wall', () => {
   it('counts worst first', () => expect(tally('SSFGS')).toEqual([['Failed', 1], ['Degraded', 1], ['Synced', 3]]))
-  it('has cells of 8 px or more', () => expect([1, 500, 2000, 10_000, 100_000].every((n) => cellSize(n, false) >= 8)).toBe(true))
-  it('finds the cell under the pointer', () => {
-    // 10 columns of 10 px, 25 cells
-    expect(height(25, 105, 10)).toBe(30)
-    expect([place(0, 0, 105, 10, 25), place(99, 9, 105, 10, 25), place(45, 21, 105, 10, 25)]).toEqual([0, 9, 24])
-    expect([place(55, 21, 105, 10, 25), place(104, 0, 105, 10, 25), place(-1, 0, 105, 10, 25)]).toEqual([-1, -1, -1])
+  it('has cells of 6 px or more, and problems that are larger', () => expect([1, 500, 2000, 10_000, 100_000].map((n) => cellSizes(n, false)).every((c) => c.synced >= 6 && c.problem >= 15)).toBe(true))
+  it('finds each cell where it is drawn', () => {
+    for (const sizes of [{ problem: 10, synced: 10 }, { problem: 15, synced: 7 }])
+      for (const [n, p] of [[25, 3], [200, 17], [5, 5], [9, 0]] as const)
+        for (let i = 0; i < n; i++) {
+          const c = corner(i, p, 105, sizes)
+          expect(place(c.x + 1, c.y + 1, n, p, 105, sizes)).toBe(i)
+          expect(c.x + c.size).toBeLessThanOrEqual(105)
+          expect(c.y + c.size).toBeLessThanOrEqual(height(n, p, 105, sizes))
+        }
   })
+  it('has nothing beside the cells', () => {
+    const sizes = { problem: 10, synced: 10 }
+    expect([place(55, 21, 25, 0, 105, sizes), place(104, 0, 25, 0, 105, sizes), place(-1, 0, 25, 0, 105, sizes), place(1, -1, 25, 0, 105, sizes)]).toEqual([-1, -1, -1, -1])
+  })
+  it('knows how many are not well', () => expect([problemsIn('FGSS'), problemsIn('SS'), problemsIn('FF'), problemsIn('')]).toEqual([2, 0, 2, 0]))
 })
 
 describe('the matrix', () => {

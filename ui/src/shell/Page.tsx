@@ -16,15 +16,17 @@ export interface PageProps {
   children: ReactNode
   /** No heading is shown: the page has its own. */
   bare?: boolean
+  /** As wide as the screen. */
+  wide?: boolean
 }
 
 /** Page is the frame of every page: the tab's title, one h1, its lead and actions. */
-export function Page({ title, state, lead, actions, heading, children, bare }: PageProps) {
+export function Page({ title, state, lead, actions, heading, children, bare, wide }: PageProps) {
   useEffect(() => {
     document.title = `${state ? (glyphs[state] ?? '') : ''}${plain(title)} – Plumb`
   }, [title, state])
   return (
-    <div className={css.page}>
+    <div className={css.page} data-wide={wide || undefined}>
       {!bare && (
         <header className={css.head}>
           <div className={css.words}>

@@ -20,6 +20,9 @@ const groupings = [
   ['environment', 'environment'],
 ] as const
 
+/** From so many Apps on the wall has the whole width, and a row of its own. */
+const BIG = 1200
+
 /** Overview answers "is everything well?", and if not, what needs a person. */
 export default function Overview() {
   const search = route.useSearch()
@@ -51,35 +54,41 @@ export default function Overview() {
         <FirstApp />
       </Page>
     )
+  const big = data.total > BIG
+  const fleet = (
+    <section className="card" aria-labelledby="wall">
+      <div className={css.cardHead}>
+        <h2 id="wall">Fleet</h2>
+        <div className={css.by} role="group" aria-label="Group by">
+          <span className="muted">by</span>
+          {groupings.map(([g, label]) => (
+            <button type="button" key={g} aria-pressed={g === group} onClick={() => void navigate({ search: (s) => ({ ...s, group: g === 'cluster' ? undefined : g }), replace: true, resetScroll: false })}>
+              {label}
+            </button>
+          ))}
+        </div>
+      </div>
+      <Wall groups={data.groups} total={data.total} by={group} large={tv} />
+    </section>
+  )
   return (
-    <Page title="Overview" bare>
+    <Page title="Overview" bare wide={tv}>
       <div className={css.overview} data-tv={tv || undefined}>
         <h1 className={css.headline}>{headline(data)}</h1>
         <Counters counts={data.counts} />
         <Unreachable />
         <div className={css.columns}>
           <div className="stack">
-            <NeedsYou problems={data.problems} total={data.total} counts={data.counts} />
-            <Causes causes={data.causes} />
+            <NeedsYou problems={data.problems} total={data.total} counts={data.counts} shown={big ? 6 : 10} />
+            {!big && <Causes causes={data.causes} />}
           </div>
           <div className="stack">
-            <section className="card" aria-labelledby="wall">
-              <div className={css.cardHead}>
-                <h2 id="wall">Fleet</h2>
-                <div className={css.by} role="group" aria-label="Group by">
-                  <span className="muted">by</span>
-                  {groupings.map(([g, label]) => (
-                    <button type="button" key={g} aria-pressed={g === group} onClick={() => void navigate({ search: (s) => ({ ...s, group: g === 'cluster' ? undefined : g }), replace: true, resetScroll: false })}>
-                      {label}
-                    </button>
-                  ))}
-                </div>
-              </div>
-              <Wall groups={data.groups} total={data.total} by={group} large={tv} />
-            </section>
+            {!big && fleet}
+            {big && <Causes causes={data.causes} />}
             <Day day={data.day} />
           </div>
         </div>
+        {big && fleet}
       </div>
     </Page>
   )
@@ -140,9 +149,7 @@ function Unreachable() {
   )
 }
 
-const SHOWN = 12
-
-function NeedsYou({ problems, total, counts }: { problems: AppRow[]; total: number; counts: StateCounts }) {
+function NeedsYou({ problems, total, counts, shown }: { problems: AppRow[]; total: number; counts: StateCounts; shown: number }) {
   const list = useRef<HTMLUListElement>(null)
   const step = (by: number) => {
     const links = [...(list.current?.querySelectorAll('a') ?? [])]
@@ -155,7 +162,7 @@ function NeedsYou({ problems, total, counts }: { problems: AppRow[]; total: numb
     <section className="card" aria-labelledby="needs">
       <div className={css.cardHead}>
         <h2 id="needs">Needs you {all > 0 && <span className={css.count}>{all}</span>}</h2>
-        {all > SHOWN && (
+        {all > shown && (
           <Link to="/apps" search={{ filter: '-state:synced' }}>
             All {all.toLocaleString('en-US')}
           </Link>
@@ -167,7 +174,7 @@ function NeedsYou({ problems, total, counts }: { problems: AppRow[]; total: numb
         </EmptyState>
       ) : (
         <ul ref={list} className={css.needs}>
-          {problems.slice(0, SHOWN).map((p) => (
+          {problems.slice(0, shown).map((p) => (
             <li key={keyOf(p)}>
               <Link to="/a/$namespace/$name" params={{ namespace: p.namespace, name: p.name }} search={{}} preload={false}>
                 <StateGlyph state={p.state} label={p.state} size={18} />

@@ -1,10 +1,10 @@
 import { Link, useNavigate } from '@tanstack/react-router'
-import { useEffect, useRef, useState, type MouseEvent } from 'react'
+import { useEffect, useMemo, useRef, useState, type MouseEvent } from 'react'
 import type { WallGroup } from '../../api/types'
 import { Num, StateGlyph, T, plain } from '../../components'
 import { useAppearance } from '../../shell/appearance'
 import { quote } from '../apps/filter'
-import { cellSize, draw, LETTERS, place, tally } from './cells'
+import { cellSizes, draw, LETTERS, place, problemsIn, tally, type Sizes } from './cells'
 import css from './Wall.module.css'
 
 export interface WallProps {
@@ -16,17 +16,17 @@ export interface WallProps {
 
 /** Wall is a cell per App, worst first in each group. What it shows stands in words beside each group, and problems in a list. */
 export function Wall({ groups, total, by, large }: WallProps) {
-  const size = cellSize(total, large)
+  const sizes = useMemo(() => cellSizes(total, large), [total, large])
   return (
     <ul className={css.wall}>
       {groups.map((g) => (
-        <Group key={g.name} group={g} by={by} size={size} />
+        <Group key={g.name} group={g} by={by} sizes={sizes} />
       ))}
     </ul>
   )
 }
 
-function Group({ group, by, size }: { group: WallGroup; by: string; size: number }) {
+function Group({ group, by, sizes }: { group: WallGroup; by: string; sizes: Sizes }) {
   const counts = tally(group.cells)
   const filter = group.name ? `${by}:${quote(group.name)}` : ''
   return (
@@ -49,12 +49,12 @@ function Group({ group, by, size }: { group: WallGroup; by: string; size: number
           </span>
         </span>
       </div>
-      <Cells group={group} size={size} filter={filter} />
+      <Cells group={group} sizes={sizes} filter={filter} />
     </li>
   )
 }
 
-function Cells({ group, size, filter }: { group: WallGroup; size: number; filter: string }) {
+function Cells({ group, sizes, filter }: { group: WallGroup; sizes: Sizes; filter: string }) {
   const box = useRef<HTMLDivElement>(null)
   const canvas = useRef<HTMLCanvasElement>(null)
   const [width, setWidth] = useState(0)
@@ -70,12 +70,12 @@ function Cells({ group, size, filter }: { group: WallGroup; size: number; filter
     return () => watch.disconnect()
   }, [])
   useEffect(() => {
-    if (canvas.current && width > 0) draw(canvas.current, group.cells, width, size, look.pattern)
-  }, [group.cells, width, size, look, dark])
+    if (canvas.current && width > 0) draw(canvas.current, group.cells, width, sizes, look.pattern)
+  }, [group.cells, width, sizes, look, dark])
 
   const at = (e: MouseEvent) => {
     const r = e.currentTarget.getBoundingClientRect()
-    return place(e.clientX - r.left, e.clientY - r.top, width, size, group.cells.length)
+    return place(e.clientX - r.left, e.clientY - r.top, group.cells.length, problemsIn(group.cells), width, sizes)
   }
   const move = (e: MouseEvent) => {
     const i = at(e)

@@ -3,25 +3,55 @@
 /** LETTERS are the states by the letters of the API. */
 export const LETTERS: Record<string, string> = { F: 'Failed', G: 'Degraded', D: 'Drifted', P: 'Deploying', W: 'Waiting', H: 'Paused', U: 'Unknown', S: 'Synced' }
 
-/** cellSize is the pitch of a cell in px, gap included: all Apps should fit a screen, none under 8. */
-export function cellSize(total: number, large: boolean): number {
-  const size = total <= 150 ? 22 : total <= 600 ? 16 : total <= 3000 ? 12 : total <= 6000 ? 10 : 8
-  return large ? size + 4 : size
+/** Sizes are the pitches of cells in px, gap included: of what is not Synced, and of what is. */
+export interface Sizes {
+  problem: number
+  synced: number
+}
+
+/** cellSizes suits all Apps to a screen: the more there are, the smaller what is well becomes; what is not stays visible. */
+export function cellSizes(total: number, large: boolean): Sizes {
+  const synced = total <= 150 ? 22 : total <= 600 ? 16 : total <= 1500 ? 12 : total <= 4000 ? 9 : 7
+  return { problem: Math.max(synced, 15) + (large ? 4 : 0), synced: synced + (large ? 3 : 0) }
+}
+
+/** Problems stand first in a group's cells. */
+export function problemsIn(cells: string): number {
+  const i = cells.indexOf('S')
+  return i < 0 ? cells.length : i
 }
 
 const perRow = (width: number, size: number) => Math.max(1, Math.floor(width / size))
+const rows = (n: number, width: number, size: number) => Math.ceil(n / perRow(width, size)) * size
 
-/** height is how tall n cells are. */
-export function height(n: number, width: number, size: number): number {
-  return Math.ceil(n / perRow(width, size)) * size
+/** height is how tall n cells are, of which the first p are problems. */
+export function height(n: number, p: number, width: number, sizes: Sizes): number {
+  // Where both have one size they run on; else what is well begins a row of its own.
+  if (sizes.problem === sizes.synced) return rows(n, width, sizes.synced)
+  return rows(p, width, sizes.problem) + rows(n - p, width, sizes.synced)
+}
+
+/** corner is where a cell is drawn. */
+export function corner(i: number, p: number, width: number, sizes: Sizes): { x: number; y: number; size: number } {
+  const one = sizes.problem === sizes.synced
+  const size = i < p ? sizes.problem : sizes.synced
+  const k = one || i < p ? i : i - p
+  const top = one || i < p ? 0 : rows(p, width, sizes.problem)
+  const columns = perRow(width, size)
+  return { x: (k % columns) * size, y: top + Math.floor(k / columns) * size, size }
 }
 
 /** place is which cell lies at a point; -1: none. */
-export function place(x: number, y: number, width: number, size: number, n: number): number {
+export function place(x: number, y: number, n: number, p: number, width: number, sizes: Sizes): number {
+  const one = sizes.problem === sizes.synced
+  const above = one ? 0 : rows(p, width, sizes.problem)
+  const inProblems = !one && y < above
+  const size = inProblems ? sizes.problem : sizes.synced
   const column = Math.floor(x / size)
-  if (column < 0 || column >= perRow(width, size) || y < 0) return -1
-  const i = Math.floor(y / size) * perRow(width, size) + column
-  return i < n ? i : -1
+  if (column < 0 || y < 0 || column >= perRow(width, size)) return -1
+  const i = Math.floor((inProblems || one ? y : y - above) / size) * perRow(width, size) + column
+  const at = inProblems || one ? i : p + i
+  return at < (inProblems ? p : n) ? at : -1
 }
 
 /** tally counts a group's states, worst first. */
@@ -34,9 +64,10 @@ export function tally(cells: string): [string, number][] {
 }
 
 /** draw paints the cells at the canvas's own size, sharp on every screen. */
-export function draw(canvas: HTMLCanvasElement, cells: string, width: number, size: number, pattern: boolean) {
+export function draw(canvas: HTMLCanvasElement, cells: string, width: number, sizes: Sizes, pattern: boolean) {
   const ratio = window.devicePixelRatio || 1
-  const tall = height(cells.length, width, size)
+  const p = problemsIn(cells)
+  const tall = height(cells.length, p, width, sizes)
   canvas.width = Math.round(width * ratio)
   canvas.height = Math.round(tall * ratio)
   canvas.style.width = width + 'px'
@@ -47,17 +78,13 @@ export function draw(canvas: HTMLCanvasElement, cells: string, width: number, si
   const style = getComputedStyle(canvas)
   const fills = Object.fromEntries(Object.entries(LETTERS).map(([l, s]) => [l, style.getPropertyValue('--fill-' + s.toLowerCase())]))
   const ink = style.getPropertyValue('--card')
-  const gap = size >= 16 ? 3 : size >= 12 ? 2 : 1
-  const side = size - gap
-  const round = size >= 16 ? 4 : size >= 12 ? 2 : 1
-  const columns = perRow(width, size)
   for (let i = 0; i < cells.length; i++) {
-    const x = (i % columns) * size
-    const y = Math.floor(i / columns) * size
+    const { x, y, size } = corner(i, p, width, sizes)
+    const side = size - (size >= 16 ? 3 : size >= 12 ? 2 : 1)
     const c = cells[i]!
     g.fillStyle = fills[c] ?? fills.U!
     g.beginPath()
-    g.roundRect(x, y, side, side, round)
+    g.roundRect(x, y, side, side, size >= 15 ? 4 : size >= 12 ? 2 : 1)
     g.fill()
     if (c !== 'S' && (pattern || side >= 12)) mark(g, c, x, y, side, ink)
   }
