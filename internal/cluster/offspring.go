@@ -75,24 +75,28 @@ func (c *Cluster) offspringIn(ctx context.Context, namespace string, parents []P
 				}
 			}
 		}
-		if err := c.eachIn(ctx, kind, namespace, take); err != nil {
+		if err := c.Each(ctx, kind, Within{Namespace: namespace}, take); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
 }
 
-// eachIn reads all objects of a kind in a namespace page by page; what take does not keep is let go.
-func (c *Cluster) eachIn(ctx context.Context, kind schema.GroupVersionKind, namespace string, take func(*unstructured.Unstructured)) error {
+// Within narrows a list: to a namespace (empty: all), and to a label selector (empty: any).
+type Within struct{ Namespace, Labels string }
+
+// Each reads all objects of a kind page by page, and gives each to take once. What take does not keep is let go, so that
+// a long list needs the memory of a page.
+func (c *Cluster) Each(ctx context.Context, kind schema.GroupVersionKind, in Within, take func(*unstructured.Unstructured)) error {
 	m, err := c.Mapping(ctx, kind)
 	if err != nil {
 		return err
 	}
 	seen := map[string]bool{} // a list that begins again must not tell twice
-	err = c.pages(metav1.ListOptions{}, func(o metav1.ListOptions) (string, error) {
+	err = c.pages(metav1.ListOptions{LabelSelector: in.Labels}, func(o metav1.ListOptions) (string, error) {
 		ctx, cancel := c.bounded(ctx)
 		defer cancel()
-		list, err := c.dynamic.Resource(m.Resource).Namespace(namespace).List(ctx, o)
+		list, err := c.dynamic.Resource(m.Resource).Namespace(in.Namespace).List(ctx, o)
 		if err != nil {
 			return "", err
 		}

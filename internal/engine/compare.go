@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"plumb.cd/plumb/internal/cluster"
 	"plumb.cd/plumb/internal/compare"
 	"plumb.cd/plumb/internal/fault"
 	"plumb.cd/plumb/internal/object"
@@ -197,23 +198,19 @@ func (c *comparing) wanted(id object.ID) (plan.Desired, bool) {
 	return plan.Desired{}, false
 }
 
+// kind compares the objects of one kind.
 func (c *comparing) kind(ctx context.Context, kind schema.GroupVersionKind, ids []object.ID) error {
-	var live map[object.ID]*unstructured.Unstructured
-	if c.left == nil || c.right == nil {
-		var err error
-		if live, ids, err = c.read(ctx, kind, ids); err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			c.problem(fault.Of(err), kind.Kind)
-			return nil
+	if c.left != nil && c.right != nil {
+		for _, id := range ids {
+			c.one(id, nil)
 		}
+		return ctx.Err()
 	}
-	for _, id := range ids {
-		if err := ctx.Err(); err != nil {
-			return err
+	if err := c.liveKind(ctx, kind, ids); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
-		c.one(id, live[id])
+		c.problem(fault.Of(err), kind.Kind)
 	}
 	return nil
 }
@@ -221,53 +218,62 @@ func (c *comparing) kind(ctx context.Context, kind schema.GroupVersionKind, ids 
 // singly is how many objects of a kind are read one by one; more of them are listed.
 const singly = 3
 
-// read gives the App's live objects of a kind, and those of ids that can be compared: what stands under a name and does
-// not belong to the App is told, and not shown.
-func (c *comparing) read(ctx context.Context, kind schema.GroupVersionKind, ids []object.ID) (map[object.ID]*unstructured.Unstructured, []object.ID, error) {
+// liveKind compares the live objects of a kind as they are read, page by page. What stands under a wanted name and does not
+// belong to the App is told, and neither compared nor shown.
+func (c *comparing) liveKind(ctx context.Context, kind schema.GroupVersionKind, ids []object.ID) error {
+	left := make(map[object.ID]bool, len(ids)) // ours, and still to be found
 	var owned, unknown []object.ID
 	for _, id := range ids {
 		if _, ok := c.records[id]; ok {
-			owned = append(owned, id)
+			owned, left[id] = append(owned, id), true
 		} else {
 			unknown = append(unknown, id)
 		}
 	}
-	live := map[object.ID]*unstructured.Unstructured{}
-	if err := c.readOwned(ctx, kind, owned, live); err != nil {
-		return nil, nil, err
+	if err := c.owned(ctx, kind, owned, left); err != nil {
+		return err
 	}
 	if _, served := c.s.conn.Scope(kind); served && len(unknown) > 0 {
 		foreign, err := c.foreign(ctx, kind, unknown)
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
 		unknown = slices.DeleteFunc(unknown, func(id object.ID) bool { return foreign[id] })
 	}
-	return live, append(owned, unknown...), nil
+	for id := range left { // deleted behind our back
+		c.one(id, nil)
+	}
+	for _, id := range unknown {
+		c.one(id, nil)
+	}
+	return nil
 }
 
-func (c *comparing) readOwned(ctx context.Context, kind schema.GroupVersionKind, ids []object.ID, live map[object.ID]*unstructured.Unstructured) error {
+// owned compares those of ids that are there, and takes them out of left.
+func (c *comparing) owned(ctx context.Context, kind schema.GroupVersionKind, ids []object.ID, left map[object.ID]bool) error {
 	if len(ids) <= singly {
 		for _, id := range ids {
 			u, err := c.e.readLive(ctx, c.s, id)
-			switch {
-			case err == nil:
-				live[id] = u
-			case !errors.Is(err, object.ErrNotFound):
+			if errors.Is(err, object.ErrNotFound) {
+				continue
+			}
+			if err != nil {
 				return err
 			}
+			delete(left, id)
+			c.one(id, u)
 		}
 		return nil
 	}
 	me := c.e.owner(c.s.a)
-	list, err := c.s.conn.List(ctx, kind, commonNamespace(ids), object.LabelApp+"="+me.Label(), 0)
-	for _, u := range list {
+	in := cluster.Within{Namespace: commonNamespace(ids), Labels: object.LabelApp + "=" + me.Label()}
+	return c.s.conn.Each(ctx, kind, in, func(u *unstructured.Unstructured) {
 		id := object.Of(u)
-		if owner, ok := object.OwnerOf(id, u.GetAnnotations()); ok && owner == me {
-			live[id] = u
+		if owner, ok := object.OwnerOf(id, u.GetAnnotations()); ok && owner == me && left[id] {
+			delete(left, id)
+			c.one(id, u)
 		}
-	}
-	return err
+	})
 }
 
 // commonNamespace is the one that all ids are in, or empty.
