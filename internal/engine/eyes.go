@@ -15,7 +15,8 @@ import (
 
 // eyes are how an App's objects are looked at: its health rules, and what counts as drift.
 type eyes struct {
-	spec    App
+	spec    int64  // its generation ...
+	uid     string // ... and UID
 	rules   *health.Rules
 	ignores *drift.Ignores
 	prints  *drift.Fingerprinter
@@ -50,10 +51,10 @@ func (t *target) schema(gvk schema.GroupVersionKind) string {
 // compile makes the App's eyes from its spec and from the fields that were yielded.
 func (a *app) compile(spec App) error {
 	have := a.eyes.Load()
-	if have != nil && have.spec.Generation == spec.Generation && have.spec.UID == spec.UID && len(a.yields) == a.yieldsSeen {
+	if have != nil && have.spec == spec.Generation && have.uid == spec.UID && len(a.yields) == a.yieldsSeen {
 		return nil
 	}
-	next := &eyes{spec: spec}
+	next := &eyes{spec: spec.Generation, uid: spec.UID}
 	var err error
 	if len(spec.Health) > 0 {
 		if next.rules, err = health.CompileRules(spec.Health); err != nil {
@@ -71,7 +72,9 @@ func (a *app) compile(spec App) error {
 			return err
 		}
 	}
-	next.prints = a.target.prints(next.ignores)
+	if next.prints = a.target.plain.prints; next.ignores != nil {
+		next.prints = a.target.prints(next.ignores)
+	}
 	a.eyes.Store(next)
 	a.yieldsSeen = len(a.yields)
 	return nil

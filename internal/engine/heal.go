@@ -181,7 +181,10 @@ func (e *Engine) accept(a *app, id object.ID, live *unstructured.Unstructured, d
 		}
 	}
 	a.yieldsSeen = -1
-	if err := a.compile(a.eyes.Load().spec); err != nil {
+	a.mu.Lock()
+	spec := a.spec
+	a.mu.Unlock()
+	if err := a.compile(spec); err != nil {
 		e.o.Log.Error("a yielded field cannot be ignored", "object", id.String(), "err", err)
 		return false
 	}
