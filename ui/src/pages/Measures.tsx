@@ -63,6 +63,7 @@ export default function Measures() {
         </Problem>
       )}
       {!q.data ? !q.error && <Skeleton rows={8} height={30} /> : q.data.deployments === 0 ? <NoDeployments /> : table ? <Table days={q.data.days} /> : <Cards data={q.data} />}
+      {q.data && q.data.deployments > 0 && <ByApp data={q.data} />}
       {q.data && q.data.deployments > 0 && <Sample deployments={q.data.sample ?? []} />}
       {q.data && <Definitions data={q.data} />}
     </Page>
@@ -139,6 +140,54 @@ function Table({ days }: { days: DORADay[] }) {
         </tbody>
       </table>
     </div>
+  )
+}
+
+function ByApp({ data }: { data: DORA }) {
+  const apps = data.apps ?? []
+  if (apps.length < 2) return null
+  return (
+    <section className="card" aria-labelledby="by-app">
+      <div className={css.head}>
+        <h2 id="by-app">By App</h2>
+        <span className="muted">{data.more ? `the first ${apps.length}, ${data.more} more in the CSV` : `${apps.length} Apps`}</span>
+      </div>
+      {/* A region that scrolls can be reached by keyboard. */}
+      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
+      <div className={`${css.table} ${css.short}`} tabIndex={0} role="region" aria-labelledby="by-app">
+        <table>
+          <thead>
+            <tr>
+              {['App', 'Deployments', 'Lead time', 'Failures', 'Failure rate', 'Restored in', 'Drift'].map((h) => (
+                <th key={h} scope="col">
+                  {h}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {apps.map((a) => {
+              const [namespace = '', name = ''] = a.app.split('/')
+              return (
+                <tr key={a.app}>
+                  <th scope="row">
+                    <Link to="/a/$namespace/$name" params={{ namespace, name }} search={{ tab: 'timeline' }} preload={false}>
+                      <T>{a.app}</T>
+                    </Link>
+                  </th>
+                  <td>{a.deployments}</td>
+                  <td>{a.leadTime.n ? duration(a.leadTime.p50) : '–'}</td>
+                  <td>{a.failures}</td>
+                  <td>{a.deployments ? percent(a.failureRate) : '–'}</td>
+                  <td>{a.restore.n ? duration(a.restore.p50) : '–'}</td>
+                  <td>{a.drift}</td>
+                </tr>
+              )
+            })}
+          </tbody>
+        </table>
+      </div>
+    </section>
   )
 }
 

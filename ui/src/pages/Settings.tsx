@@ -105,8 +105,17 @@ function Channels() {
   )
 }
 
-const EXAMPLE = `kubectl get channels.plumb.cd -A
-kubectl explain channels.plumb.cd.spec`
+const EXAMPLE = `kubectl -n payments create secret generic chat-webhook \\
+  --from-literal=url=https://hooks.slack.com/services/...
+kubectl apply -f - <<'END'
+apiVersion: plumb.cd/v1alpha1
+kind: Channel
+metadata: {name: chat, namespace: payments}
+spec:
+  type: Slack
+  secretRef: {name: chat-webhook}
+  events: [Deployed, Failed, Degraded, Recovered]
+END`
 
 function OneChannel({ channel: c }: { channel: Channel }) {
   const test = useMutation({ mutationFn: () => post<ChannelTest>(enc`channels/${c.namespace}/${c.name}/test`) })

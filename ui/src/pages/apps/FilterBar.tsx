@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState, type KeyboardEvent } from 'react'
 import type { Facets } from '../../api/types'
-import { Button, Chip, Icon, Num, StateGlyph, STATES, T, plain } from '../../components'
+import { Button, Chip, CopyButton, Icon, Num, StateGlyph, STATES, T, plain } from '../../components'
 import { useKeys } from '../../shell/keys'
 import { chosen, clearFacet, join, terms, toggle, without } from './filter'
 import css from './FilterBar.module.css'
@@ -79,11 +79,75 @@ export function FilterBar({ filter, onChange, facets }: FilterBarProps) {
         )}
       </div>
       <div className={css.facets} role="group" aria-label="Facets">
+        <Views filter={filter} onChange={onChange} />
         <StateFacet filter={filter} onChange={onChange} facets={facets} />
         {facets?.facets.filter((f) => !hidden.has(f.key)).map((f) => <Facet key={f.key} facet={f} filter={filter} onChange={onChange} />)}
       </div>
     </div>
   )
+}
+
+const views: [string, string][] = [
+  ['Needs attention', 'state:failed,degraded,drifted,unknown'],
+  ['Waits for somebody', 'state:waiting'],
+  ['Deploying now', 'state:deploying'],
+  ['Deployed in the last hour', 'deployed:<1h'],
+  ['Not deployed for 30 days', 'deployed:>30d'],
+]
+
+/** Views are filters that many need; any other is kept as its address. */
+function Views({ filter, onChange }: { filter: string; onChange: (f: string) => void }) {
+  const ref = useClosing()
+  const choose = (f: string) => {
+    if (ref.current) ref.current.open = false
+    onChange(f)
+  }
+  return (
+    // Esc closes, wherever in it the focus is.
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions
+    <details ref={ref} className={css.facet} onKeyDown={closeOnEscape}>
+      <summary>
+        Views <Icon name="down" size={12} />
+      </summary>
+      <div className={css.values}>
+        {views.map(([name, f]) => (
+          <button type="button" key={f} className={css.view} aria-pressed={f === filter} onClick={() => choose(f)}>
+            {name}
+            <code>{f}</code>
+          </button>
+        ))}
+        <p className="muted">
+          Filter, order and view are in the address: a bookmark or a link keeps them.
+          <CopyButton text={location.href} label="Copy the link to this view">
+            Copy the link
+          </CopyButton>
+        </p>
+      </div>
+    </details>
+  )
+}
+
+function closeOnEscape(e: KeyboardEvent<HTMLDetailsElement>) {
+  if (e.key !== 'Escape') return
+  e.currentTarget.open = false
+  e.currentTarget.querySelector('summary')?.focus()
+}
+
+/** useClosing is the ref of a details that closes when somebody goes elsewhere. */
+function useClosing() {
+  const ref = useRef<HTMLDetailsElement>(null)
+  useEffect(() => {
+    const away = (e: Event) => {
+      if (ref.current?.open && !(e.target instanceof Node && ref.current.contains(e.target))) ref.current.open = false
+    }
+    document.addEventListener('pointerdown', away)
+    document.addEventListener('focusin', away)
+    return () => {
+      document.removeEventListener('pointerdown', away)
+      document.removeEventListener('focusin', away)
+    }
+  }, [])
+  return ref
 }
 
 function StateFacet({ filter, onChange, facets }: FilterBarProps) {
@@ -114,30 +178,14 @@ const hidden = new Set(['state', 'label:plumb.cd/environment', 'label:environmen
 const titles: Record<string, string> = { health: 'Health', sync: 'Sync', namespace: 'Namespace', cluster: 'Cluster', environment: 'Environment' }
 
 function Facet({ facet, filter, onChange }: { facet: Facets['facets'][number]; filter: string; onChange: (f: string) => void }) {
-  const ref = useRef<HTMLDetailsElement>(null)
+  const ref = useClosing()
   const on = chosen(filter, facet.key)
   const name = titles[facet.key] ?? facet.key.replace(/^label:/, '')
-  useEffect(() => {
-    const away = (e: Event) => {
-      if (ref.current?.open && !(e.target instanceof Node && ref.current.contains(e.target))) ref.current.open = false
-    }
-    document.addEventListener('pointerdown', away)
-    document.addEventListener('focusin', away)
-    return () => {
-      document.removeEventListener('pointerdown', away)
-      document.removeEventListener('focusin', away)
-    }
-  }, [])
   if (facet.values.length === 0) return null
-  const onKeyDown = (e: KeyboardEvent) => {
-    if (e.key !== 'Escape' || !ref.current) return
-    ref.current.open = false
-    ref.current.querySelector('summary')?.focus()
-  }
   return (
     // Esc closes, wherever in it the focus is.
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions
-    <details ref={ref} className={css.facet} onKeyDown={onKeyDown} data-on={on.size > 0 || undefined}>
+    <details ref={ref} className={css.facet} onKeyDown={closeOnEscape} data-on={on.size > 0 || undefined}>
       <summary>
         <T>{name}</T>
         {on.size > 0 && <b>{on.size}</b>}
