@@ -51,7 +51,7 @@ function Row({ c, onOpen }: { c: Change; onOpen: () => void }) {
           {(c.manager || c.actor) && <span className="muted"> by <T>{c.actor || c.manager}</T></span>}
           {c.repeats !== undefined && c.repeats > 1 && <strong title={exact(c.first)}> {c.repeats} times{c.first && ` in ${span((Date.parse(c.at) - Date.parse(c.first)) / 1000)}`}</strong>}
         </p>
-        {c.message && <p className={css.message}><T>{c.message}</T></p>}
+        {c.message && !c.fields?.length && <p className={css.message}><T>{c.message}</T></p>}
         {c.fields?.slice(0, 6).map((f) => (
           <p key={f.path} className={css.field}>
             <code><T>{f.path}</T></code>

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { Ago, Banner, Button, CommitRef, Icon, Kbd, StateBadge, T, exact, known, short, useNow, span } from '../components'
+import { Ago, Banner, Button, CommitRef, Icon, Kbd, StateBadge, T, exact, known, plain, short, useNow, span } from '../components'
 import { Menu, type MenuItem } from './Menu'
 import { type App, whyQuery } from './queries'
 import css from './header.module.css'
@@ -38,15 +38,14 @@ export function Header({ app, wishes, onWhy, onPlan, onRollback, onHold }: Heade
         </div>
         <Actions {...{ app, wishes, onWhy, onPlan, onRollback, onHold }} />
       </div>
-      <Answer app={app} onWhy={onWhy} />
+      <Answer app={app} wishes={wishes} onWhy={onWhy} />
       <Facts app={app} />
-      {app.progress && <Progress app={app} wishes={wishes} />}
       <Notices app={app} wishes={wishes} />
     </header>
   )
 }
 
-function Answer({ app, onWhy }: Pick<HeaderProps, 'app' | 'onWhy'>) {
+function Answer({ app, wishes, onWhy }: Pick<HeaderProps, 'app' | 'wishes' | 'onWhy'>) {
   const b = app.blocking
   const calm = app.state === 'Synced'
   // The deepest cause that is known: the Pod that cannot start says more than the Deployment that waits for it.
@@ -54,15 +53,15 @@ function Answer({ app, onWhy }: Pick<HeaderProps, 'app' | 'onWhy'>) {
   const cause = calm ? undefined : causes(why.data?.object?.children ?? [])[0]
   return (
     <div className={css.answer}>
-      <p className={css.sentence}><T>{app.message}</T></p>
-      {!calm && b !== undefined && b.object.kind !== '' && (
+      {app.progress ? <Progress app={app} wishes={wishes} onWhy={onWhy} /> : <p className={css.sentence}><T>{app.message}</T></p>}
+      {!calm && !app.progress && b !== undefined && b.object.kind !== '' && (
         <p className={css.blocking}>
           <button type="button" className={css.link} onClick={() => onWhy(formatID(b.object))}><T>{shortID(formatID(b.object))}</T></button>
           {b.message && !app.message.includes(b.message) && <> – <T>{b.message}</T></>}
           {b.file && <span className="mono muted"> <T>{b.file}</T></span>}
         </p>
       )}
-      {cause && <p className={css.cause}><T>{cause}</T></p>}
+      {cause && <p className={css.cause} title={plain(cause)}><T>{cause}</T></p>}
       {!calm && app.next && <p className={css.next}><span>Next</span> <code><T>{app.next}</T></code></p>}
     </div>
   )
@@ -87,7 +86,7 @@ function Facts({ app }: { app: App }) {
   )
 }
 
-function Progress({ app, wishes }: { app: App; wishes: Wishes }) {
+function Progress({ app, wishes, onWhy }: Pick<HeaderProps, 'app' | 'wishes' | 'onWhy'>) {
   const p = app.progress!
   const deny = useDenial(app)
   const now = useNow()
@@ -100,7 +99,7 @@ function Progress({ app, wishes }: { app: App; wishes: Wishes }) {
       </div>
       <p>
         <strong>{p.phase}, wave {p.wave}</strong> <span className="muted">(step {Math.min(p.group + 1, p.groups)} of {p.groups})</span>
-        {first && <> · waits for <T>{shortID(formatID(first.object))}</T> to be {first.for}{first.message && <>: <T>{first.message}</T></>}</>}
+        {first && <> · waits for <button type="button" className={css.link} onClick={() => onWhy(formatID(first.object))}><T>{shortID(formatID(first.object))}</T></button> to be {first.for}{first.message && <>: <T>{first.message}</T></>}</>}
         {p.waiting && p.waiting.length > 1 && <span className="muted"> and {p.waiting.length - 1} more</span>}
         {left !== undefined && <span className="muted"> · {left > 0 ? `${span(left)} left` : 'its time is up'}</span>}
       </p>

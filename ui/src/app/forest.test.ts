@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 
 import { changed, shape, signature, treeKey, type TreeRow, typeahead } from './forest'
 import type { Node } from './types'
-import { nameOf, factOf, formatID, parseID, plural, stateOf } from './words'
+import { nameOf, factOf, formatID, gist, parseID, plural, stateOf } from './words'
 
 const node = (id: string, more: Partial<Node> = {}): Node => ({ id, kind: 'Pod', name: id, health: 'Healthy', ours: true, ...more })
 const all = { toggled: new Map<string, boolean>(), find: '', openAll: 100 }
@@ -112,5 +112,12 @@ describe('words', () => {
 
   it.each([['Pod', 'Pods'], ['Ingress', 'Ingresses'], ['NetworkPolicy', 'NetworkPolicies'], ['Gateway', 'Gateways']])('one %s, two %s', (one, many) => {
     expect(plural(one, 2)).toBe(many)
+  })
+
+  it('cut a long chain of causes to its beginning and its end', () => {
+    const long = `container api: Back-off pulling image "registry.example.com/api:2.15.0": ErrImagePull: rpc error: code = NotFound desc = failed to pull "registry.example.com/api:2.15.0": failed to resolve: not found`
+    expect(gist(long)).toBe('container api: Back-off pulling image "registry.example.com/api:2.15.0": ErrImagePull: rpc error: … not found')
+    expect(gist('short: text: stays')).toBe('short: text: stays')
+    expect(gist('x'.repeat(1000))).toHaveLength(150)
   })
 })

@@ -22,13 +22,13 @@ describe('a spec in words', () => {
     const s = said({
       sources: [{ name: 'app', url: 'https://x/y', path: 'a' }, { name: 'values', url: 'https://x/v', valuesOnly: true }],
       dependsOn: [{ app: { name: 'ledger', namespace: 'team' } }, { object: { kind: 'Job', name: 'migrate' } }],
-      ignore: [{ kind: 'Deployment', paths: ['.spec.replicas'] }], health: [{ kind: 'Rollout', healthy: 'x == y' }],
+      ignore: [{ kind: 'Deployment', paths: ['.spec.replicas'] }, { pointers: ['/a'], managers: ['hpa'] }], health: [{ kind: 'Rollout', cel: { healthy: 'x == y' } }, { kind: 'Job', lua: 'return 1' }],
       hold: { revision: '3b81d07', owner: 'ana', reason: 'incident 512' }, suspend: true,
     })
     expect(s.Sources).toEqual(['app: https://x/y, a', 'values: https://x/v (values for other sources)'])
     expect(s['Waits for']).toEqual(['App team/ledger to be Synced', 'Job migrate to be healthy'])
-    expect(s['Fields left to others']).toEqual(['Deployment: .spec.replicas'])
-    expect(s['Health rules of its own']).toEqual(['Rollout – healthy: x == y'])
+    expect(s['Fields left to others']).toEqual(['Deployment: .spec.replicas', 'any object: /a, of hpa'])
+    expect(s['Health rules of its own']).toEqual(['Rollout, healthy when x == y', 'Job, by a script'])
     expect(s.Held).toEqual(['on 3b81d07 by ana: incident 512'])
     expect(s.Stopped).toHaveLength(1)
   })

@@ -20,7 +20,8 @@ export function specWords(spec: AppSpec): Fact[] {
   add('Waits for', arr(spec.dependsOn).map(dependency))
   add('Health rules of its own', arr(spec.health).map((r) => rule(obj(r))))
   add('Fields left to others', arr(spec.ignore).map((r) => ignored(obj(r))))
-  add('Windows', arr(obj(spec.sync).windows ?? spec.windows).map((w) => Object.entries(obj(w)).map(([k, v]) => `${k}: ${short(v)}`).join(', ')))
+  const vars = Object.keys(obj(obj(spec.substitute).vars))
+  add('Variables', vars.length > 0 ? [`replaced in the rendered objects: ${vars.join(', ')}`] : [])
   add('Held', Object.keys(obj(spec.hold)).length > 0 ? [hold(obj(spec.hold))] : [])
   add('Stopped', spec.suspend === true ? ['It is suspended: no new revision, no healing.'] : [])
   return out
@@ -75,13 +76,14 @@ function dependency(d: unknown): string {
 
 function rule(r: Raw): string {
   const kind = [str(r.kind), str(r.group)].filter(Boolean).join('.')
-  const rest = Object.entries(r).filter(([k]) => !['kind', 'group'].includes(k)).map(([k, v]) => `${k}: ${short(v)}`)
-  return [kind, ...rest].filter(Boolean).join(' – ')
+  const cel = Object.entries(obj(r.cel)).map(([k, v]) => (k === 'level' ? `as ${short(v)} says` : `${k} when ${short(v)}`))
+  const lua = str(r.lua) ? ['by a script'] : []
+  return [kind, ...cel, ...lua].filter(Boolean).join(', ')
 }
 
 function ignored(r: Raw): string {
   const what = [str(r.kind), str(r.name)].filter(Boolean).join(' ') || 'any object'
-  const fields = arr(r.paths ?? r.fields).map(str).filter(Boolean)
+  const fields = [...arr(r.paths), ...arr(r.pointers)].map(str).filter(Boolean)
   const managers = arr(r.managers).map(str).filter(Boolean)
   return `${what}: ${fields.join(', ') || 'all fields'}${managers.length > 0 ? `, of ${managers.join(', ')}` : ''}`
 }

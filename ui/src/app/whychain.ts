@@ -1,5 +1,5 @@
 import type { AppView, ChildView, CommitRef, Diff, Excerpt, Health, ObjectView, Why, WhyEvent } from './types'
-import { counted, formatID, shortID, spaced } from './words'
+import { counted, formatID, gist, shortID, spaced } from './words'
 
 /** The steps from a commit to what runs, in their order. */
 export const stepKeys = ['commit', 'file', 'render', 'apply', 'admission', 'live', 'health', 'gate'] as const
@@ -187,7 +187,7 @@ function healthOf(h: Health, children: readonly ChildView[], events: readonly Wh
   const below = h.level === 'Healthy' ? [] : causes(children)
   const lines = [...below, ...warnings]
   const status = h.level === 'Healthy' ? 'ok' : h.level === 'Suspended' ? 'wait' : h.level === 'Progressing' && !hasDegraded(children) ? 'wait' : 'bad'
-  return { status, text, at: since, tab: 'events', ...(lines.length > 0 ? { lines } : {}), ...(below[0] ? { blame: below[0] } : {}) }
+  return { status, text, at: since, tab: 'events', ...(lines.length > 0 ? { lines } : {}), ...(status === 'ok' ? {} : { blame: below[0] ?? gist(h.message || text) }) }
 }
 
 /** Whether something below will not become well by waiting. */
@@ -205,9 +205,9 @@ export function causes(children: readonly ChildView[]): string[] {
       out.push(...below)
       continue
     }
-    const event = (c.events ?? []).find((e) => e.type !== 'Normal')
-    const said = c.health.message || spaced(c.health.reason ?? '') || c.health.level
-    out.push(`${shortID(formatID(c.id))}: ${said}${event ? ` ← ${event.reason}: ${event.message}` : ''}`)
+    const event = c.health.message ? undefined : (c.events ?? []).find((e) => e.type !== 'Normal')
+    const said = gist(c.health.message || spaced(c.health.reason ?? '') || c.health.level)
+    out.push(`${shortID(formatID(c.id))}: ${said}${event ? ` ← ${event.reason}: ${gist(event.message)}` : ''}`)
   }
   return out.slice(0, 4)
 }

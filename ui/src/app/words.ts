@@ -86,3 +86,14 @@ export function shortID(id: string): string {
   const { kind, name } = parseID(id)
   return name === '' ? id : `${kind} ${name}`
 }
+
+/** A long chain of causes cut to its beginning and its end: "a: b: c: … z". Short texts stay. */
+export function gist(text: string, most = 150): string {
+  if (text.length <= most) return text
+  const parts = text.split(': ')
+  const last = parts.at(-1)!
+  if (parts.length < 3 || last.length > most / 2) return `${text.slice(0, most - 1)}…`
+  let head = parts[0]!
+  for (let i = 1; i < parts.length - 1 && head.length + parts[i]!.length + last.length + 6 <= most; i++) head += `: ${parts[i]!}`
+  return `${head.slice(0, most)}: … ${last}`
+}
