@@ -15,6 +15,7 @@ const median = (all) => [...all].sort((a, b) => a - b)[Math.floor(all.length / 2
 async function once(browser, plumb, path, throttle) {
   const { context } = await visitor(browser, plumb, plumb.api, { viewport: { width: 1440, height: 900 } })
   const page = await context.newPage()
+  await page.goto(plumb.api + '/later/stacks') // the throttle is of a process, which a first page begins
   if (throttle > 1) await (await context.newCDPSession(page)).send('Emulation.setCPUThrottlingRate', { rate: throttle })
   const m = await open(page, plumb.api, path)
   if (path === '/apps') m.typed = await keystrokes(page, 's-0042', 3)

@@ -89,8 +89,8 @@ function changes(q: URLSearchParams) {
       repeats: kind === 'fight' ? 41 : undefined, first: kind === 'fight' ? back(i * 700 + 600) : undefined,
     }
   })
-  const want = q.get('kind')
-  if (want) all = all.filter((c) => want.split(',').includes(c.kind))
+  const want = q.getAll('kind')
+  if (want.length > 0) all = all.filter((c) => want.includes(c.kind))
   const from = Number(q.get('cursor') || 0)
   return { items: all.slice(from, from + 100), next: from + 100 < all.length ? String(from + 100) : undefined, total: all.length }
 }

@@ -14,6 +14,7 @@ export const ROUTES = [
   ['/apps?filter=cluster:nowhere', 'text=No App matches'],
   ['/plan?apps=shop/ledger-prod', 'main >> text=to create'],
   ['/changes', 'role=listitem >> nth=0'],
+  ['/changes?kind=drift,healed,fight', 'role=listitem >> nth=0'],
   ['/clusters', 'text=in contact'],
   ['/repositories', 'text=Test now'],
   ['/measures', 'text=Deployment frequency'],
@@ -70,7 +71,7 @@ export const journeys = [
   ['facets count, and choose', async ({ page, base }) => {
     await page.goto(base + '/apps')
     await page.locator('summary', { hasText: 'Environment' }).click()
-    await page.getByRole('checkbox', { name: /staging/ }).check()
+    await page.getByRole('group', { name: 'Facets' }).getByRole('checkbox', { name: /staging/ }).check()
     await until('six rows', async () => (await page.getByRole('row').count()) === 7)
     await page.keyboard.press('Escape')
     await page.getByRole('button', { name: /Paused/ }).click()

@@ -53,7 +53,7 @@ export const canQuery = (app: string | undefined, verbs: readonly string[]) =>
 export const changesQuery = (q: { filter?: string; kind?: string; app?: string }) =>
   infiniteQueryOptions({
     queryKey: ['changes', q],
-    queryFn: ({ pageParam, signal }) => get<List<Change>>('changes', { ...q, cursor: pageParam, limit: PAGE }, signal),
+    queryFn: ({ pageParam, signal }) => get<List<Change>>('changes', { ...q, kind: q.kind?.split(','), cursor: pageParam, limit: PAGE }, signal),
     initialPageParam: '',
     getNextPageParam: (page) => page.next || undefined,
     placeholderData: keepPreviousData,

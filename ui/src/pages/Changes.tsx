@@ -19,6 +19,7 @@ const KINDS: Record<string, { word: string; icon: string; state: string }> = {
   healed: { word: 'Healed', icon: 'check', state: 'Synced' },
   fight: { word: 'Fight', icon: 'sync', state: 'Degraded' },
   rollback: { word: 'Rolled back', icon: 'back', state: 'Waiting' },
+  health: { word: 'Health', icon: 'measures', state: 'Degraded' },
   request: { word: 'Request', icon: 'user', state: 'Paused' },
   revision: { word: 'Revision', icon: 'repositories', state: 'Unknown' },
 }
@@ -26,6 +27,7 @@ const views = [
   { label: 'Everything', kind: undefined },
   { label: 'Drift', kind: 'drift,healed,fight' },
   { label: 'Deployments', kind: 'deployment,failure,rollback' },
+  { label: 'Health', kind: 'health' },
   { label: 'What people asked for', kind: 'request,rollback' },
   { label: 'Failures', kind: 'failure' },
 ] as const

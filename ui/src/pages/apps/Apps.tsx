@@ -8,6 +8,7 @@ import { Button, EmptyState, Icon, Num, Problem, Skeleton, T } from '../../compo
 import { keyOf } from '../../live'
 import { useKeys } from '../../shell/keys'
 import { Page } from '../../shell/Page'
+import { useSettled } from '../../shell/useSettled'
 import { FirstApp } from '../FirstApp'
 import { AppsGrid } from './AppsGrid'
 import { AppsList } from './AppsList'
@@ -38,7 +39,8 @@ export default function Apps() {
   const filter = useDeferredValue(search.filter ?? '')
   const sort = view === 'matrix' ? 'name' : (search.sort ?? '')
   const apps = useInfiniteQuery(appsQuery({ filter, sort }, view === 'list' ? 100 : 200))
-  const facets = useQuery(facetsQuery(filter))
+  // While somebody types, the rows come first: the counts follow when they pause.
+  const facets = useQuery(facetsQuery(useSettled(filter, 200)))
   const rows = useMemo(() => unique(apps.data?.pages), [apps.data])
   const [selected, setSelected] = useState<ReadonlyMap<string, AppRow>>(new Map())
 
