@@ -165,8 +165,10 @@ func Run(ctx context.Context, o cli.DaemonOptions) error {
 	}
 	api := server.New(server.Options{
 		Engine: e, Access: who, Security: browsers, Intents: intents{direct}, History: st.history, Registry: registry(e, pool, n, w),
-		Changes: changes, Channels: server.ChannelOptions{Channels: n}, List: server.ListOptions{Facts: rows.RowFacts, Links: w.links}, Ready: func() error { return hub.Alive(ctx) }, Version: o.Version, Now: time.Now, Log: log.With("part", "api"),
-		DORA: server.DORAOptions{History: st.history}, Detail: server.DetailOptions{Resources: resources{direct}},
+		Changes: changes, Ready: func() error { return hub.Alive(ctx) }, Version: o.Version, Now: time.Now, Log: log.With("part", "api"),
+		List:     server.ListOptions{Facts: rows.RowFacts, Settle: rows.Settle, Links: w.links},
+		Channels: server.ChannelOptions{Channels: n},
+		DORA:     server.DORAOptions{History: st.history}, Detail: server.DetailOptions{Resources: resources{direct}},
 	})
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return serve(ctx, o, api) })

@@ -35,7 +35,9 @@ type Rows struct {
 	told    map[Key]toldFacts
 	images  map[object.Digest][]string
 	commits map[changed]*CommitView
+	shown   map[Key]RowFacts // as they were told last when nothing was missing
 	queue   map[Key]bool
+	settled chan struct{} // closed when nothing is to be read any more; nil: nothing is
 	wake    chan struct{}
 
 	// Of Run alone.
@@ -66,7 +68,7 @@ const maxRowImages = 50
 func NewRows(e *Engine, notify func(Key)) *Rows {
 	return &Rows{
 		e: e, notify: notify, told: map[Key]toldFacts{}, images: map[object.Digest][]string{}, commits: map[changed]*CommitView{},
-		queue: map[Key]bool{}, wake: make(chan struct{}, 1), logs: map[string][]*changeLog{}, touched: touched{},
+		shown: map[Key]RowFacts{}, queue: map[Key]bool{}, wake: make(chan struct{}, 1), logs: map[string][]*changeLog{}, touched: touched{},
 	}
 }
 
@@ -87,11 +89,13 @@ func (r *Rows) Forget(key Key) {
 	r.mu.Lock()
 	delete(r.told, key)
 	delete(r.queue, key)
+	delete(r.shown, key)
 	r.mu.Unlock()
 	r.notify(key)
 }
 
-// RowFacts tells what is known of an App now. What is missing is read later, and notify says when it is there.
+// RowFacts tells what is known of an App now. What is missing is read later, and notify says when it is there; until then,
+// images and commit are those of before.
 func (r *Rows) RowFacts(key Key) (RowFacts, bool) {
 	a := r.e.app(key)
 	if a == nil {
@@ -115,14 +119,41 @@ func (r *Rows) RowFacts(key Key) (RowFacts, bool) {
 			out.Commit, complete = &CommitView{SHA: at.sha}, false
 		}
 	}
-	if !complete && !r.queue[key] {
-		r.queue[key] = true
-		select {
-		case r.wake <- struct{}{}:
-		default:
-		}
+	if complete {
+		r.shown[key] = out
+		return out, true
 	}
+	if before, ok := r.shown[key]; ok {
+		out.Images, out.Commit = before.Images, before.Commit
+	}
+	r.ask(key)
 	return out, true
+}
+
+// ask has an App read. r.mu is held.
+func (r *Rows) ask(key Key) {
+	r.queue[key] = true
+	if r.settled == nil {
+		r.settled = make(chan struct{})
+	}
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Settle waits until everything that was asked for is read, or ctx ends.
+func (r *Rows) Settle(ctx context.Context) {
+	r.mu.Lock()
+	settled := r.settled
+	r.mu.Unlock()
+	if settled == nil {
+		return
+	}
+	select {
+	case <-settled:
+	case <-ctx.Done():
+	}
 }
 
 func has[K comparable, V any](m map[K]V, k K) bool {
@@ -186,6 +217,10 @@ func (r *Rows) next() (Key, bool) {
 	for k := range r.queue {
 		delete(r.queue, k)
 		return k, true
+	}
+	if r.settled != nil {
+		close(r.settled)
+		r.settled = nil
 	}
 	return Key{}, false
 }

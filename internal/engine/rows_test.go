@@ -148,6 +148,16 @@ func TestWhatRowsShowIsReadInTheBackgroundAndThenKnown(t *testing.T) {
 	if gone, _ := s.rows.RowFacts(lost); gone.Images != nil {
 		t.Errorf("from nowhere: %+v", gone)
 	}
+	// Of a bundle that is not read yet, what was before is told.
+	s.runs(shop, Deployed{Bundle: "sha256:01", Revisions: []bundle.Revision{rev}, At: time.Unix(2, 0)})
+	if next, _ := s.rows.RowFacts(shop); !slices.Equal(next.Images, then.Images) || !next.Deployed.Equal(time.Unix(2, 0)) {
+		t.Errorf("meanwhile: %+v", next)
+	}
+	s.rows.Settle(t.Context())
+	if next, _ := s.rows.RowFacts(shop); next.Images != nil {
+		t.Errorf("of a bundle that is not there: %+v", next)
+	}
+	s.rows.Settle(t.Context()) // nothing to wait for
 	// What is known, or is known not to be there, is not read again.
 	s.rows.mu.Lock()
 	defer s.rows.mu.Unlock()

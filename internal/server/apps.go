@@ -36,6 +36,7 @@ func (s *Server) look(c *call, text string) (filter.Filter, index.Scope, error) 
 	if err != nil {
 		return f, index.Scope{}, err
 	}
+	s.first(c.Context())
 	s.catalog.update()
 	scope, err := s.scope(c.Context(), c.user())
 	return f, scope, err

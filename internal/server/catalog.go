@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -16,6 +17,8 @@ import (
 type ListOptions struct {
 	// Facts tells what rows show of an App besides its Snapshot; nil: nothing. Changes must be told when they change.
 	Facts func(engine.Key) (engine.RowFacts, bool)
+	// Settle waits until the facts that were asked for are there, or ctx ends; nil: they are.
+	Settle func(ctx context.Context)
 	// Links finds what commit messages name, and where commits are shown; nil: what needs no configuration.
 	Links *links.Matcher
 }
@@ -35,6 +38,21 @@ type catalog struct {
 
 func newCatalog(o Options) *catalog {
 	return &catalog{Index: index.New(rand.Text()[:10]), engine: o.Engine, facts: o.List.Facts, links: o.List.Links, news: o.Changes.open()}
+}
+
+// firstLook is how long the first answer waits for facts that are read in the background: in a small installation it is
+// complete then, in a large one the rest comes by the stream.
+const firstLook = 250 * time.Millisecond
+
+// first makes the first answer as complete as it can be soon.
+func (s *Server) first(ctx context.Context) {
+	if s.o.List.Settle == nil || s.looked.Swap(true) {
+		return
+	}
+	s.catalog.update()
+	ctx, cancel := context.WithTimeout(ctx, firstLook)
+	defer cancel()
+	s.o.List.Settle(ctx)
 }
 
 // update files what changed since the last time.

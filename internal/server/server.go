@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/pprof"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -84,6 +85,7 @@ type Server struct {
 	root http.Handler // mux behind what security puts before it
 
 	catalog *catalog
+	looked  atomic.Bool // somebody asked for a list before
 	streams *streams
 	day     lastDay
 	metrics *metrics
