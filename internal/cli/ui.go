@@ -2,9 +2,7 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"net/http"
-	"net/url"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -71,11 +69,7 @@ func (c *client) invitation(ctx context.Context, good time.Duration) (string, er
 	if err := c.do(ctx, http.MethodPost, "/api/v1/signin/link", httpapi.InvitationWish{Seconds: int(good.Seconds())}, &i); err != nil {
 		return "", err
 	}
-	u, err := url.Parse(c.base)
-	if err != nil || !strings.HasPrefix(i.Path, "/") {
-		return "", fmt.Errorf("the address %q cannot be made one of %s", i.Path, c.base)
-	}
-	return u.Scheme + "://" + u.Host + i.Path, nil
+	return c.base + i.Path, nil
 }
 
 // browse opens an address with what the desktop has for that. It is printed too, so a failure is no harm.

@@ -13,7 +13,7 @@ type InvitationWish struct {
 	Seconds int `json:"seconds,omitempty"` // how long it is good; default 120, at most 3600
 }
 
-// Invitation is an address that works once. Path begins with the base path of the installation.
+// Invitation is an address that works once. Path is below the base path of the installation, as all paths in the API.
 type Invitation struct {
 	Path    string    `json:"path"`
 	Expires time.Time `json:"expires"`

@@ -80,7 +80,7 @@ func (s *Server) identify(r *http.Request) (session, error) {
 	if !sameOrigin(r) { // browsers send the cookie along with some requests of other sites
 		return session{}, errForeign
 	}
-	return session{User: User(id.User), Expires: id.Expires, CSRF: id.CSRF, SignOut: in.Front().Base + signOutPath[1:]}, nil
+	return session{User: User(id.User), Expires: id.Expires, CSRF: id.CSRF, SignOut: signOutPath}, nil
 }
 
 // byCookie names the owner of the session. To ask again for the same request, as a stream does, is no use of the session.

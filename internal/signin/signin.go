@@ -267,7 +267,7 @@ func (s *Service) Ways(ctx context.Context) httpapi.Ways {
 		go func() { downs[i] <- p.down(ctx) }()
 	}
 	for i, p := range s.providers {
-		out.OIDC = append(out.OIDC, httpapi.OIDCWay{Name: p.c.Name, Path: s.front.Base + "auth/oidc/" + p.c.ID, Down: <-downs[i]})
+		out.OIDC = append(out.OIDC, httpapi.OIDCWay{Name: p.c.Name, Path: "/auth/oidc/" + p.c.ID, Down: <-downs[i]})
 	}
 	return out
 }

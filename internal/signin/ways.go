@@ -120,8 +120,8 @@ const (
 	longestOnce = time.Hour
 )
 
-// Link makes an address that signs the owner of the token in, once, within valid (at most an hour). path begins with the base
-// path.
+// Link makes an address that signs the owner of the token in, once, within valid (at most an hour). path is without the
+// base path.
 func (s *Service) Link(ctx context.Context, token string, valid time.Duration) (path string, until time.Time, err error) {
 	if _, err := s.sessionOfToken(ctx, token); err != nil {
 		return "", until, err
@@ -136,7 +136,7 @@ func (s *Service) Link(ctx context.Context, token string, valid time.Duration) (
 	if err := s.o.Store.Create(ctx, key.index(), Record{Sealed: sealed, Until: until}); err != nil {
 		return "", until, fmt.Errorf("keeping the address: %w", err)
 	}
-	return s.front.Base + "auth/once?token=" + key.String(), until, nil
+	return "/auth/once?token=" + key.String(), until, nil
 }
 
 // errUsed is the answer to an address that is of no use, whatever the reason.
