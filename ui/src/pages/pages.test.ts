@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { AppRow, Plan } from '../api/types'
 import { parseSearch, writeSearch } from '../search'
-import { components, environments } from './apps/AppsMatrix'
+import { components, environments, usual } from './apps/AppsMatrix'
 import { version } from './apps/AppsList'
 import { easy, limit } from './apps/BulkPlan'
 import { cellSizes, corner, height, place, problemsIn, tally } from './overview/cells'
@@ -46,6 +46,7 @@ describe('the matrix', () => {
     const lines = components([row({ name: 'web-dev', component: 'web', environment: 'dev' }), row({ name: 'web-prod', component: 'web', environment: 'prod' }), row({ name: 'api', environment: 'dev' })])
     expect(lines.map((l) => [l.name, [...l.cells.keys()]])).toEqual([['api', ['dev']], ['web', ['dev', 'prod']]])
   })
+  it('knows the version that most run', () => expect(usual(new Map([['dev', [row({ images: ['a:2'] })]], ['prod', [row({ images: ['a:1'] }), row({ images: ['a:1'] })]]]))).toBe('1'))
   const versions: [string[] | undefined, string][] = [[['web:2.14.1'], '2.14.1'], [['shop/web@sha256:abcdef0123'], 'abcdef0'], [['host:5000/web'], 'host:5000/web'], [undefined, '1234567']]
   for (const [images, want] of versions) it(`calls ${String(images)} ${want}`, () => expect(version(row({ images, commit: { sha: '1234567890' } }))).toBe(want))
 })

@@ -66,7 +66,7 @@ export function AppsMatrix({ rows, facets, onEnd, complete }: { rows: AppRow[]; 
               </span>
               {columns.map((c) => (
                 <span key={c} role="cell">
-                  <Cell apps={lines[i]!.cells.get(c) ?? []} />
+                  <Cell apps={lines[i]!.cells.get(c) ?? []} usual={usual(lines[i]!.cells)} />
                 </span>
               ))}
             </div>
@@ -77,15 +77,21 @@ export function AppsMatrix({ rows, facets, onEnd, complete }: { rows: AppRow[]; 
   )
 }
 
-function Cell({ apps }: { apps: AppRow[] }) {
-  const versions = new Set(apps.map(version))
+/** usual is the version that most of a component's Apps run; what differs from it is to be seen. */
+export function usual(cells: Map<string, AppRow[]>): string {
+  const n = new Map<string, number>()
+  for (const r of [...cells.values()].flat()) n.set(version(r), (n.get(version(r)) ?? 0) + 1)
+  return [...n].sort((a, b) => b[1] - a[1])[0]?.[0] ?? ''
+}
+
+function Cell({ apps, usual }: { apps: AppRow[]; usual: string }) {
   if (apps.length === 0) return <span className="muted">–</span>
   return (
     <>
       {apps.slice(0, 4).map((r) => (
         <Link key={keyOf(r)} to="/a/$namespace/$name" params={{ namespace: r.namespace, name: r.name }} className={css.cell} title={plain(`${keyOf(r)}\n${sentence(r)}`)} preload={false}>
           <StateGlyph state={r.state} label={r.state} />
-          <span className={`cut mono ${versions.size > 1 ? css.differs : ''}`}>
+          <span className={`cut mono ${version(r) === usual ? '' : css.differs}`}>
             <T>{version(r) || '?'}</T>
           </span>
           {apps.length > 1 && (
