@@ -88,6 +88,7 @@ func TestBenchMeasuresAndLeavesNothing(t *testing.T) {
 func runUntil(t *testing.T, cp *cptest.ControlPlane, prefix, says string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(program(t), "bench", "--kubeconfig", cp.Kubeconfig, "--apps", "100", "--objects", "20", "--namespace-prefix", prefix)
+	cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir()) // who is killed leaves its manifests
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
