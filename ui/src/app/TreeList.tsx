@@ -119,8 +119,14 @@ function Row({ s, row, index, tab, selected, onOpen, onToggle, onFocus }: RowPro
       </span>
       <span role="gridcell"><StateWord state={stateOf(n)} /></span>
       <span role="gridcell" className={`cut ${css.wide}`} title={plain(n.message)}><T>{isCalm(n) ? factOf(n) : n.message || factOf(n)}</T></span>
-      <span role="gridcell" className={`cut mono muted ${css.wide}`} title={plain(n.file)}><T>{n.file}</T></span>
+      <span role="gridcell" className={`mono muted ${css.file} ${css.wide}`} title={plain(n.file)}><FileName file={n.file ?? ''} /></span>
       <span role="gridcell" className={`muted ${css.age}`}><Ago at={n.created} /></span>
     </div>
   )
+}
+
+/** FileName is cut in its middle: the line at its end stays. */
+function FileName({ file }: { file: string }) {
+  const cut = Math.max(0, file.length - 14)
+  return <><span className="cut"><T>{file.slice(0, cut)}</T></span><span><T>{file.slice(cut)}</T></span></>
 }
