@@ -163,7 +163,7 @@ func TestWhatAnAppIsInIsWhatChannelsCareAbout(t *testing.T) {
 		{"not known at all", "", "", notify.Unclear, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f := convert.AppFacts(engine.Snapshot{Key: engine.Key{Namespace: "team", Name: "web"}, State: c.state, Reason: c.reason})
+			f := convert.AppFacts(engine.Snapshot{Key: engine.Key{Namespace: "team", Name: "web"}, State: c.state, Reason: c.reason}, nil)
 			if f.Condition != c.condition || f.Trouble != c.trouble {
 				t.Errorf("%q %q", f.Condition, f.Trouble)
 			}
@@ -186,7 +186,7 @@ func TestOnlyADeploymentThatEndedWellIsOne(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := engine.Snapshot{State: engine.StateSynced, Memory: engine.Memory{Attempt: &c.attempt}}
-			if got := convert.AppFacts(s).Deployment; got != c.want {
+			if got := convert.AppFacts(s, nil).Deployment; got != c.want {
 				t.Errorf("%q", got)
 			}
 		})
@@ -197,8 +197,32 @@ func TestTheCommitOfAnAppIsTheFirstThatGitHas(t *testing.T) {
 	s := engine.Snapshot{Desired: &engine.Deployed{Revisions: []bundle.Revision{
 		{URL: "https://charts.example.com", Commit: "1.2.3@sha256:abc"}, {URL: "https://git.example.com/team/web", Commit: "abc", Tree: "t", Ref: "branch main"},
 	}}}
-	if c := convert.AppFacts(s).Commit; c.SHA != "abc" || c.Repository != "https://git.example.com/team/web" {
+	if c := convert.AppFacts(s, nil).Commit; c.SHA != "abc" || c.Repository != "https://git.example.com/team/web" {
 		t.Errorf("%+v", c)
+	}
+}
+
+func TestACommitThatCannotBeRenderedIsToBlameNotTheOneBeforeIt(t *testing.T) {
+	revision := func(sha string) []bundle.Revision {
+		return []bundle.Revision{{URL: "https://git.example.com/team/web", Commit: sha, Tree: "t"}}
+	}
+	broken := engine.Snapshot{
+		State: engine.StateFailed, Reason: fault.SyntaxInvalid, Message: "a.yaml:2: invalid YAML",
+		Memory: engine.Memory{Applied: &engine.Deployed{Revisions: revision("old")}},
+	}
+	f := convert.AppFacts(broken, revision("bad"))
+	if f.Commit.SHA != "bad" {
+		t.Errorf("blamed is %q", f.Commit.SHA)
+	}
+	if later := convert.AppFacts(broken, revision("newer")); later.Mark != f.Mark {
+		t.Error("the same failure, met at another commit after a restart, is another one")
+	}
+	if f := convert.AppFacts(broken, nil); f.Commit.SHA != "" { // its branch is gone
+		t.Errorf("blamed is %q, which is innocent", f.Commit.SHA)
+	}
+	broken.Desired = &engine.Deployed{Revisions: revision("rendered")}
+	if f := convert.AppFacts(broken, nil); f.Commit.SHA != "rendered" || f.Mark != "" {
+		t.Errorf("%+v", f)
 	}
 }
 

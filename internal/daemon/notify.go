@@ -134,7 +134,7 @@ func (v *view) See(s notify.Subject) (courier.Sight, bool) {
 			return courier.Sight{}, false
 		}
 		facts, _ := v.rows.RowFacts(key)
-		out := courier.Sight{Facts: convert.AppFacts(snap), Labels: facts.Labels, Row: server.FilterRow(snap, facts)}
+		out := courier.Sight{Facts: convert.AppFacts(snap, v.engine.Tried(key)), Labels: facts.Labels, Row: server.FilterRow(snap, facts)}
 		out.Cluster = facts.Cluster
 		return out, true
 	case notify.Repository:

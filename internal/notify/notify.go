@@ -3,6 +3,7 @@
 package notify
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -97,6 +98,8 @@ type Facts struct {
 	Cluster   string    `json:"cluster,omitempty"`
 	Commit    Commit    `json:"commit,omitzero"`
 	Plan      string    `json:"plan,omitempty"` // that waits for approval
+	// Mark tells this trouble from the next one of the same reason, over restarts; empty: the commit does.
+	Mark string `json:"mark,omitempty"`
 
 	// The newest deployment that ended well.
 	Deployment string    `json:"deployment,omitempty"`
@@ -169,7 +172,7 @@ func Decide(r Rules, told Told, f Facts, now time.Time) (Told, []Notice) {
 			out = append(out, n)
 		}
 	}
-	if f.Deployment != "" && f.Deployment != told.Deployment {
+	if f.Deployment != "" && f.Deployment != told.Deployment && f.Condition != Moving && f.Condition != Waiting { // where it leads shows in a moment
 		if told.Deployment = f.Deployment; !f.DeployedAt.Before(r.Since) {
 			say(Notice{Event: Deployed})
 		}
@@ -193,7 +196,7 @@ func Decide(r Rules, told Told, f Facts, now time.Time) (Told, []Notice) {
 func decideTrouble(r Rules, told Told, f Facts, now time.Time, say func(Notice)) Told {
 	switch f.Condition {
 	case InTrouble:
-		mark := f.Reason + "\n" + f.Commit.SHA
+		mark := f.Reason + "\n" + cmp.Or(f.Mark, f.Commit.SHA)
 		switch {
 		case told.Trouble != f.Trouble || told.Mark != mark:
 			told = onset(told, now)

@@ -90,6 +90,9 @@ func TestWhatIsToldOfAnAppThatGoesThroughItsStates(t *testing.T) {
 		{"a deployment that mends an App is told after the recovery", all, []notify.Facts{
 			app(notify.InTrouble, degraded), app(notify.Calm, deployed("2", later)),
 		}, "Degraded Recovered+Deployed"},
+		{"a deployment that ended while the App is not calm yet is told when it is, after the recovery", all, []notify.Facts{
+			app(notify.InTrouble, degraded), app(notify.Moving, deployed("2", later)), app(notify.Calm, deployed("2", later)),
+		}, "Degraded - Recovered+Deployed"},
 		{"each plan that waits for approval is told once", all, []notify.Facts{
 			app(notify.Waiting, plan("p1")), app(notify.Waiting, plan("p1")), app(notify.Moving), app(notify.Waiting, plan("p2")),
 		}, "WaitingForApproval - - WaitingForApproval"},

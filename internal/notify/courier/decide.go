@@ -424,7 +424,7 @@ func (d *decider) again(ctx context.Context, v view, due []notify.Subject) error
 func markOf(s Sight) uint64 {
 	f, h := s.Facts, fnv.New64a()
 	fmt.Fprintf(h, "%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00",
-		f.Condition, f.Trouble, f.State, f.Reason, f.Commit.SHA, f.Commit.Repository, f.Plan, f.Deployment, f.RolledBack, f.Cluster)
+		f.Condition, f.Trouble, f.State, f.Reason, f.Commit.SHA, f.Commit.Repository, f.Plan, f.Deployment, f.RolledBack, f.Cluster+f.Mark)
 	for _, k := range slices.Sorted(maps.Keys(s.Labels)) {
 		fmt.Fprintf(h, "%s=%s\x00", k, s.Labels[k])
 	}
