@@ -21,7 +21,7 @@ const columns = ['State', 'App', 'What', 'Version', 'Commit', 'Where', 'Deployed
 
 /** AppsList is a line per App. j and k move, x selects, Enter opens. */
 export function AppsList({ rows, total, onEnd, selected, onSelect, stale }: AppsListProps) {
-  const narrow = useNarrow(1080)
+  const narrow = useNarrow(940)
   const height = useRowHeight()
   const [at, setAt] = useState(-1)
   const box = useRef<HTMLDivElement>(null)
