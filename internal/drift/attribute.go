@@ -40,6 +40,9 @@ func (f *Fingerprinter) Attribute(want map[string]any, live *unstructured.Unstru
 		if err != nil || a.skips(p, c) {
 			continue
 		}
+		if a.bare && sameQuantity(c.From, c.To) {
+			continue
+		}
 		if owns(a.ours, live.Object, p) && holdsAll(a.ours, live.Object, p, c.From) {
 			if !sameQuantity(c.From, c.To) {
 				held = append(held, c)
@@ -118,6 +121,7 @@ func sameQuantity(a, b any) bool {
 }
 
 type attribution struct {
+	bare    bool // the server keeps no managedFields: whose a field is cannot be said
 	live    *unstructured.Unstructured
 	rules   *Rules
 	ignored *Ignored
@@ -133,7 +137,7 @@ type culpritKey struct {
 }
 
 func (f *Fingerprinter) attribution(live *unstructured.Unstructured, ignored *Ignored) *attribution {
-	a := &attribution{live: live, rules: &f.rules, ignored: ignored, found: map[culpritKey][]object.Change{}}
+	a := &attribution{live: live, rules: &f.rules, ignored: ignored, found: map[culpritKey][]object.Change{}, bare: Bare(live)}
 	for _, e := range entries(live) {
 		switch {
 		case f.ours(e):

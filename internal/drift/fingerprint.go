@@ -45,6 +45,41 @@ func (f *Fingerprinter) Fingerprint(obj *unstructured.Unstructured) (Record, err
 	return r, nil
 }
 
+// Baseline records what an object is to be from now on, out of an apply's or dry-run's answer: as Fingerprint does, but
+// without what people's tools put on top. An object that has such additions differs from its baseline.
+func (f *Fingerprinter) Baseline(obj *unstructured.Unstructured) (Record, error) {
+	es := entries(obj)
+	if !slices.ContainsFunc(es, f.ours) {
+		return Record{}, fmt.Errorf("%s: %w", object.Of(obj), ErrUnowned)
+	}
+	r := f.record(obj)
+	r.Hash = f.hash(obj, slices.DeleteFunc(es, f.people))
+	return r, nil
+}
+
+// FingerprintBare records an object whose server keeps no managedFields: all of it but its status and what the server
+// itself keeps in the metadata. A difference may be nobody's doing; Attribute tells.
+func (f *Fingerprinter) FingerprintBare(obj *unstructured.Unstructured) Record {
+	body := make(map[string]any, len(obj.Object))
+	for k, v := range obj.Object {
+		if k != "status" && k != "metadata" && k != "apiVersion" {
+			body[k] = v
+		}
+	}
+	kept := map[string]any{}
+	meta, _ := obj.Object["metadata"].(map[string]any)
+	for _, k := range []string{"labels", "annotations"} {
+		if m, ok := meta[k].(map[string]any); ok && len(m) > 0 {
+			kept[k] = m
+		}
+	}
+	body["metadata"] = kept
+	return f.FingerprintFields(obj, body)
+}
+
+// Bare reports whether an object carries no managedFields at all: its server keeps none.
+func Bare(obj *unstructured.Unstructured) bool { return len(obj.GetManagedFields()) == 0 }
+
 // FingerprintFields records an object whose server keeps no managedFields: the fields that want states, with their live
 // values. Such a Record is compared by CompareFields, never by Compare.
 func (f *Fingerprinter) FingerprintFields(obj *unstructured.Unstructured, want map[string]any) Record {

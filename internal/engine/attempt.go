@@ -106,6 +106,10 @@ func (e *Engine) begin(ctx context.Context, a *app, spec App, conn *cluster.Clus
 		}
 	}
 	a.verified = true
+	if a.leavesDrift(spec, c, pl, req) {
+		e.settled(ctx, a, spec, c, req)
+		return // heal tells of it
+	}
 	if pl.plan.Empty() && a.unproven(c) {
 		pl.plan = plan.Await(pl.in)
 	}
@@ -144,6 +148,36 @@ func (a *app) onlyDrift(pl planned) bool {
 				return false
 			}
 		}
+	}
+	return true
+}
+
+// leavesDrift reports whether a plan would do nothing but undo drift of a bundle that was applied and healthy, for an App
+// that does not want that. What is missing is filed as such: it went while nobody watched.
+func (a *app) leavesDrift(spec App, c choice, pl planned, req *Request) bool {
+	applied, healthy := a.mem.Applied, a.mem.Healthy
+	if spec.Heal || req != nil || c.mode != plan.Sync || pl.plan.Empty() || len(pl.plan.Refused) > 0 ||
+		applied == nil || healthy == nil || applied.Bundle != c.want.Bundle || healthy.Bundle != c.want.Bundle {
+		return false
+	}
+	var gone []plan.Desired
+	for _, g := range pl.plan.Groups {
+		for _, s := range g.Steps {
+			switch s.Action {
+			case plan.Apply, plan.Replace:
+			case plan.Create:
+				if pl.desired[s.ID].Options.Ensure {
+					return false
+				}
+				gone = append(gone, pl.desired[s.ID])
+			case plan.Adopt, plan.Recreate, plan.Hook, plan.Prune, plan.Orphan:
+				return false
+			}
+		}
+	}
+	set := a.target.set(a.key)
+	for _, d := range gone {
+		set.missed(d, d.Object.GroupVersionKind(), pl.began)
 	}
 	return true
 }

@@ -11,6 +11,7 @@ import (
 	"plumb.cd/plumb/internal/drift"
 	"plumb.cd/plumb/internal/health"
 	"plumb.cd/plumb/internal/object"
+	"plumb.cd/plumb/internal/plan"
 )
 
 // eyes are how an App's objects are looked at: its health rules, and what counts as drift.
@@ -30,6 +31,31 @@ func (t *target) look(a *app) *eyes {
 		}
 	}
 	return t.plain
+}
+
+// print is the fingerprint of an object as it is.
+func (l *eyes) print(obj *unstructured.Unstructured) drift.Record {
+	if drift.Bare(obj) {
+		return l.prints.FingerprintBare(obj)
+	}
+	r, err := l.prints.Fingerprint(obj)
+	if err != nil { // our fields are nobody's any more: the hash of nothing differs from any
+		return drift.Record{UID: string(obj.GetUID()), Version: versionOf(obj), Schema: obj.GetAPIVersion()}
+	}
+	return r
+}
+
+// base is the fingerprint that an object is to have from now on, out of the answer to a write or a dry-run. What people's
+// tools put on top is no part of it, unless it is to stay.
+func (l *eyes) base(obj *unstructured.Unstructured, o plan.Options) drift.Record {
+	if drift.Bare(obj) || o.Merge {
+		return l.print(obj)
+	}
+	r, err := l.prints.Baseline(obj)
+	if err != nil {
+		return l.print(obj)
+	}
+	return r
 }
 
 // prints makes a fingerprinter for the cluster's objects.
@@ -165,7 +191,7 @@ func (t *target) remember(o observation, digest object.Digest) {
 	if t.e.o.Owned == nil {
 		return
 	}
-	raw, err := json.Marshal(savedRecord{Want: o.live, Applied: digest})
+	raw, err := json.Marshal(savedRecord{Want: o.base, Applied: digest})
 	if err != nil {
 		return
 	}

@@ -57,7 +57,7 @@ func (e *Engine) healOne(ctx context.Context, a *app, spec App, conn *cluster.Cl
 	set := a.target.set(a.key)
 	rec, ok := set.get(id)
 	if !ok {
-		set.clear(id)
+		set.clear(id, 0)
 		return nil
 	}
 	want, err := e.wanted(ctx, a, spec, conn, applied, id)
@@ -65,7 +65,7 @@ func (e *Engine) healOne(ctx context.Context, a *app, spec App, conn *cluster.Cl
 		return err
 	}
 	if want == nil { // not in the bundle any more: the next plan prunes it
-		set.clear(id)
+		set.clear(id, rec.live.Version)
 		return nil
 	}
 	live, err := conn.Get(ctx, rec.kind, id)
@@ -75,15 +75,14 @@ func (e *Engine) healOne(ctx context.Context, a *app, spec App, conn *cluster.Cl
 	if live != nil {
 		set.observed(a.target.observe(a, id, live))
 		if rec, _ = set.get(id); rec.inSync() && e.owns(a, id, live) {
-			set.clear(id)
+			set.clear(id, rec.live.Version)
 			return nil
 		}
 	}
 	data := e.attribute(a, want, live)
 	if live != nil && len(data.Culprits) == 0 && e.owns(a, id, live) && e.stillOurs(a, live) {
 		o := a.target.observe(a, id, live) // the hash differs, no field does: what we own changed its form, not its meaning
-		set.update(id, func(r *record) { r.live, r.want = o.live, o.live })
-		set.clear(id)
+		set.accept(id, o.live)
 		return nil
 	}
 	yielded := e.yield(a, spec, rec, data, id)
@@ -94,7 +93,7 @@ func (e *Engine) healOne(ctx context.Context, a *app, spec App, conn *cluster.Cl
 		return nil
 	}
 	if !spec.Heal {
-		set.clear(id)
+		set.clear(id, rec.live.Version)
 		return nil
 	}
 	return e.undo(ctx, a, spec, conn, *want, live, data)
@@ -103,7 +102,7 @@ func (e *Engine) healOne(ctx context.Context, a *app, spec App, conn *cluster.Cl
 // stillOurs reports whether our field manager still owns anything of the object.
 func (e *Engine) stillOurs(a *app, live *unstructured.Unstructured) bool {
 	_, err := a.target.look(a).prints.Fingerprint(live)
-	return err == nil
+	return err == nil || drift.Bare(live)
 }
 
 // owns reports whether our mark is still on the object.
@@ -197,8 +196,8 @@ func (e *Engine) accept(a *app, id object.ID, live *unstructured.Unstructured, d
 	}
 	o := a.target.observe(a, id, live)
 	set := a.target.set(a.key)
-	set.update(id, func(r *record) { r.live, r.want, r.yielded = o.live, o.live, true })
-	set.clear(id)
+	set.update(id, func(r *record) { r.yielded = true })
+	set.accept(id, o.live)
 	return true
 }
 

@@ -76,6 +76,8 @@ func (j *journal) Applied(step plan.Step, answer *unstructured.Unstructured) {
 		return
 	}
 	digest := j.run.desired[step.ID].Digest
+	o.base = t.look(a).base(answer, j.run.desired[step.ID].Options)
+	o.base.Schema = t.names.one(o.base.Schema)
 	set.applied(step.ID, o, digest)
 	t.remember(o, digest)
 	t.ensureWatch(answer.GroupVersionKind())

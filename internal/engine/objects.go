@@ -31,7 +31,6 @@ type record struct {
 	deleting bool
 	missing  bool       // it was deleted, and nobody meant to
 	yielded  bool       // a field of it is left to another manager
-	byWant   bool       // the server keeps no field ownership: a GET decides
 	told     drift.Hash // the live state that the history knows of
 }
 
@@ -57,7 +56,8 @@ type observation struct {
 	deleting bool
 	at       time.Time
 	saved    *savedRecord
-	byWant   bool
+	// base is what a write's answer makes the object's baseline: live without what people's tools put on top.
+	base drift.Record
 }
 
 // savedRecord is the form in the state store.
@@ -122,7 +122,7 @@ func (s *objectSet) observed(o observation) bool {
 	before := *r
 	r.kind, r.live, r.options, r.wave, r.hook, r.deleting, r.missing = o.kind, o.live, cmp.Or(o.options, &noWishes), o.wave, o.hook, o.deleting, false
 	s.setHealth(r, o.health, o.at)
-	if r.known() && (r.byWant || !r.inSync()) && !r.hook {
+	if r.known() && !r.inSync() && !r.hook {
 		s.suspect[o.id] = true
 		return true
 	}
@@ -150,7 +150,10 @@ func (s *objectSet) applied(id object.ID, o observation, digest object.Digest) {
 		r = &record{kind: o.kind, uid: o.live.UID, options: &noWishes}
 		s.records[id] = r
 	}
-	r.want, r.applied, r.byWant = o.live, digest, o.byWant
+	r.want, r.applied = o.base, digest
+	if o.base == (drift.Record{}) {
+		r.want = o.live
+	}
 	r.told = drift.Hash{} // whatever comes after this is news
 	delete(s.gone, id)
 	delete(s.suspect, id)
@@ -162,6 +165,21 @@ func (s *objectSet) applied(id object.ID, o observation, digest object.Digest) {
 	}
 	r.kind, r.live, r.options, r.wave, r.hook, r.deleting, r.missing = o.kind, o.live, cmp.Or(o.options, &noWishes), o.wave, o.hook, false, false
 	s.setHealth(r, o.health, o.at)
+	if !r.inSync() { // people's tools put something on top
+		s.suspect[id] = true
+	}
+}
+
+// missed files that an object which was applied is not there: it went while nobody watched.
+func (s *objectSet) missed(d plan.Desired, kind schema.GroupVersionKind, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.records[d.ID] != nil {
+		return
+	}
+	r := &record{kind: kind, applied: d.Digest, wave: d.Wave, missing: true, options: &noWishes}
+	s.setHealth(r, health.Status{Level: health.Missing, Message: "deleted"}, at)
+	s.records[d.ID], s.suspect[d.ID] = r, true
 }
 
 // deleted files that an object went away. An object that was planned to go is forgotten; any other is missed.
@@ -215,10 +233,33 @@ func (s *objectSet) suspects() []object.ID {
 	return out
 }
 
-func (s *objectSet) clear(id object.ID) {
+// clear says that an object was looked at, as it was at a version. What came since wants a look of its own.
+func (s *objectSet) clear(id object.ID, version int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.suspect, id)
+	if r := s.records[id]; r == nil || r.live.Version <= version {
+		delete(s.suspect, id)
+	}
+}
+
+// accept takes an object as it was seen for what it is to be from now on. What came since is held against that.
+func (s *objectSet) accept(id object.ID, seen drift.Record) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.records[id]
+	if r == nil {
+		delete(s.suspect, id)
+		return
+	}
+	r.want = seen
+	if r.live.Version <= seen.Version {
+		r.live = seen
+	}
+	if r.inSync() {
+		delete(s.suspect, id)
+	} else {
+		s.suspect[id] = true
+	}
 }
 
 // all gives a copy of the records, for decisions.

@@ -258,10 +258,7 @@ func (e *Engine) verify(ctx context.Context, a *app, conn *cluster.Cluster, pl p
 		if err != nil {
 			return err
 		}
-		want, err := a.target.look(a).prints.Fingerprint(answer)
-		if err != nil {
-			return err
-		}
+		want := a.target.look(a).base(answer, d.Options)
 		set.update(id, func(r *record) {
 			r.want, r.applied = want, d.Digest
 			if !r.inSync() {

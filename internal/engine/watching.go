@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"plumb.cd/plumb/internal/cluster"
-	"plumb.cd/plumb/internal/drift"
 	"plumb.cd/plumb/internal/fault"
 	"plumb.cd/plumb/internal/health"
 	"plumb.cd/plumb/internal/object"
@@ -245,11 +244,7 @@ func (t *target) observe(a *app, id object.ID, obj *unstructured.Unstructured) o
 		id: id, kind: t.names.kind(obj.GroupVersionKind()), at: now,
 		health: health.Compute(obj, now, look.rules), deleting: obj.GetDeletionTimestamp() != nil,
 	}
-	var err error
-	if o.live, err = look.prints.Fingerprint(obj); err != nil {
-		// Our fields are nobody's any more, or the server keeps no ownership: the hash of nothing differs from any.
-		o.live = drift.Record{UID: string(obj.GetUID()), Version: versionOf(obj), Schema: obj.GetAPIVersion()}
-	}
+	o.live = look.print(obj)
 	o.live.Schema = t.names.one(o.live.Schema)
 	o.options, o.hook, o.wave = liveOptions(obj)
 	o.saved = t.recall(string(obj.GetUID()))

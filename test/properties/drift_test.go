@@ -2,9 +2,11 @@ package properties
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,8 +36,8 @@ var keys = []string{"a", "b", "c"}
 // view is what is known of the objects of all Apps: "App/name" → synced, drifted or missing.
 type view map[string]string
 
-// reference reads everything again and judges it plainly: an object is missing, or has a value that Git has otherwise; else it
-// is in sync.
+// reference reads everything again and judges it plainly: an object is missing, or has a value that Git has otherwise, or has
+// one more that a person's tool put there; else it is in sync.
 func reference(t *testing.T, c typedcorev1.ConfigMapInterface) view {
 	t.Helper()
 	out := view{}
@@ -62,7 +64,25 @@ func judge(m *corev1.ConfigMap) string {
 			return "drifted"
 		}
 	}
+	for k := range m.Data {
+		if !slices.Contains(keys, k) && strings.HasPrefix(owner(m, k), "kubectl") {
+			return "drifted"
+		}
+	}
 	return "synced"
+}
+
+// owner is the field manager of a key of the data.
+func owner(m *corev1.ConfigMap, key string) string {
+	for _, e := range m.ManagedFields {
+		var fields struct {
+			Data map[string]any `json:"f:data"`
+		}
+		if e.FieldsV1 != nil && json.Unmarshal(e.FieldsV1.Raw, &fields) == nil && fields.Data["f:"+key] != nil {
+			return e.Manager
+		}
+	}
+	return ""
 }
 
 func objectName(app, i int) string { return fmt.Sprintf("app%d-cm%d", app, i) }
@@ -98,14 +118,18 @@ func meddle(t *testing.T, c typedcorev1.ConfigMapInterface, r *rand.Rand) string
 			t.Fatal(err)
 		}
 	}
-	what := []string{"change", "change", "restore", "restore", "remove", "note", "controller", "delete"}[r.IntN(8)]
+	what := []string{"change", "change", "restore", "restore", "remove", "add", "take", "note", "controller", "delete"}[r.IntN(10)]
 	switch what {
 	case "change":
 		patch("kubectl-edit", fmt.Sprintf(`{"data":{%q:"mine-%d"}}`, key, r.IntN(100)))
 	case "restore":
-		patch("kubectl-edit", `{"data":{"a":"git","b":"git","c":"git"}}`)
+		patch("kubectl-edit", `{"data":{"a":"git","b":"git","c":"git","extra":null}}`)
 	case "remove":
 		patch("kubectl-edit", fmt.Sprintf(`{"data":{%q:null}}`, key))
+	case "add":
+		patch("kubectl-edit", `{"data":{"extra":"mine"}}`)
+	case "take":
+		patch("kubectl-edit", `{"data":{"extra":null}}`)
 	case "note":
 		patch("note-controller", fmt.Sprintf(`{"metadata":{"annotations":{"example.com/note":"%d"}}}`, r.IntN(100)))
 	case "controller":
