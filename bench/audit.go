@@ -20,11 +20,12 @@ const rawAgent = "raw-loop"
 type requests struct {
 	Watches int            `json:"watches"`
 	Leases  int            `json:"leases"` // of the election of a leader
+	Events  int            `json:"events"` // Kubernetes Events: told slowly, behind everything else
 	Other   map[string]int `json:"other"`
 	Refused int            `json:"refused"` // answered with 4xx or 5xx, of Other
 }
 
-// total counts what is neither a watch nor the renewal of the leader's Lease.
+// total counts what is neither a watch, nor the renewal of the leader's Lease, nor an Event.
 func (q requests) total() int {
 	n := 0
 	for _, v := range q.Other {
@@ -116,6 +117,9 @@ func (q *requests) add(e auditEvent) {
 	case e.ObjectRef != nil && e.ObjectRef.Resource == "leases":
 		q.Leases++
 		return
+	case e.ObjectRef != nil && e.ObjectRef.Resource == "events":
+		q.Events++
+		return
 	}
 	what := e.Verb + " discovery"
 	if e.ObjectRef != nil {
@@ -135,18 +139,30 @@ func (q *requests) add(e auditEvent) {
 
 // quiet returns when the daemon asked nothing for a while.
 func (s *stage) quiet() error {
-	const silence, limit = 3 * time.Second, 2 * time.Minute
+	return s.silence(2*time.Minute, requests.total)
+}
+
+// still is quiet with Events counted in, if that can be had within a minute.
+func (s *stage) still() {
+	err := s.silence(time.Minute, func(q requests) int { return q.total() + q.Events })
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "  not waited for:", err)
+	}
+}
+
+func (s *stage) silence(limit time.Duration, count func(requests) int) error {
+	const silence = 3 * time.Second
 	began, last := time.Now(), time.Now()
 	probe := audit{path: s.audit.path, offset: s.audit.offset}
 	for time.Since(last) < silence {
-		if time.Since(began) > limit {
-			return errors.New("the daemon does not come to rest")
-		}
 		q, err := probe.since()
 		if err != nil {
 			return err
 		}
-		if q.total() > 0 {
+		if count(q) > 0 {
+			if time.Since(began) > limit {
+				return fmt.Errorf("the daemon does not come to rest within %v: just now it asked %s, and told %d Events", limit, q.byVerb(), q.Events)
+			}
 			last = time.Now()
 		}
 		time.Sleep(100 * time.Millisecond)

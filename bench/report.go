@@ -97,7 +97,7 @@ func (r *report) requests(what string, q requests, each int) {
 	if q.Refused > 0 {
 		note += fmt.Sprintf("; %d of them answered with an error", q.Refused)
 	}
-	r.value(what+" in all", float64(q.total()), "", note+fmt.Sprintf("; besides %d watches", q.Watches))
+	r.value(what+" in all", float64(q.total()), "", note+fmt.Sprintf("; besides %d watches and %d Events", q.Watches, q.Events))
 	r.value(what+" for each", float64(q.total())/float64(each), "", "")
 	r.detail(what, q)
 }

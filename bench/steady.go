@@ -17,6 +17,7 @@ func (s *stage) atRest(ctx context.Context, r *report, long time.Duration) error
 	if err := s.quiet(); err != nil {
 		return err
 	}
+	s.still()
 	if _, err := s.audit.since(); err != nil {
 		return err
 	}
@@ -34,7 +35,7 @@ func (s *stage) atRest(ctx context.Context, r *report, long time.Duration) error
 		return err
 	}
 	what := fmt.Sprintf("steady state, %d apps, %d objects", len(s.shape.apps), s.shape.objects)
-	r.value(fmt.Sprintf("%s: requests in %v", what, long), float64(asked.total()), "", fmt.Sprintf("%s; besides %d of the leader's Lease", asked.byVerb(), asked.Leases))
+	r.value(fmt.Sprintf("%s: requests in %v", what, long), float64(asked.total()), "", fmt.Sprintf("%s; besides %d of the leader's Lease and %d Events", asked.byVerb(), asked.Leases, asked.Events))
 	r.value(what+": CPU", 100*cpu.Seconds()/took.Seconds(), "% of a core", "")
 	m := memoryOf(s.daemon.pid())
 	r.memory(what+": private memory", m)

@@ -3,6 +3,7 @@ package speed
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,7 +43,7 @@ func TestAFirstSyncAndARestartAskLittle(t *testing.T) {
 		p.WaitSynced(app, repo.Head())
 	}
 	p.WaitCalm(calm)
-	asked := p.AuditSince(mark)
+	asked := withoutEvents(p.AuditSince(mark))
 	t.Logf("first sync: %.1f requests an App: %v", float64(len(asked))/n, byVerb(asked))
 	if len(asked) > syncRequests*n {
 		t.Errorf("a first sync of %d Apps asked %d times, more than %d an App: %v", n, len(asked), syncRequests, byVerb(asked))
@@ -60,7 +61,7 @@ func TestAFirstSyncAndARestartAskLittle(t *testing.T) {
 		})
 	}
 	p.WaitCalm(calm)
-	asked = p.AuditSince(mark)
+	asked = withoutEvents(p.AuditSince(mark))
 	t.Logf("warm restart: %.1f requests an App: %v", float64(len(asked))/n, byVerb(asked))
 	for _, r := range asked {
 		// How many Apps use a Repository is in its status, and counted while they are told.
@@ -71,6 +72,11 @@ func TestAFirstSyncAndARestartAskLittle(t *testing.T) {
 	if len(asked) > warmRequests*n {
 		t.Errorf("a warm restart asked %d times, more than %d an App: %v", len(asked), warmRequests, byVerb(asked))
 	}
+}
+
+// withoutEvents leaves out the Kubernetes Events, which are told slowly, behind everything else.
+func withoutEvents(asked []harness.Request) []harness.Request {
+	return slices.DeleteFunc(asked, func(r harness.Request) bool { return r.Resource == "events" })
 }
 
 func byVerb(asked []harness.Request) map[string]int {
