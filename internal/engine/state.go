@@ -129,7 +129,7 @@ func verdict(f facts, o outcome) (State, fault.Reason, string, string) {
 	case f.spec.Deleting && o.gate != nil:
 		return StateWaiting, o.gate.reason, o.gate.message, o.gate.next
 	case f.spec.Deleting:
-		return StateDeploying, fault.Deleting, fmt.Sprintf("deleting; %d objects are left", f.counts.Total), ""
+		return StateDeploying, fault.Deleting, "deleting; what is left: " + objectsOf(f.counts.Total), ""
 	case o.pending != "" && f.memory.Applied == nil:
 		return StateUnknown, fault.Initializing, o.pending, ""
 	case f.counts.Degraded > 0:
@@ -147,7 +147,7 @@ func verdict(f facts, o outcome) (State, fault.Reason, string, string) {
 	case f.counts.Progressing+f.counts.Missing > 0 || !o.current:
 		return StateDeploying, fault.Progressing, healthMessage(f.worst), "plumb tree " + name
 	}
-	return StateSynced, fault.Synced, fmt.Sprintf("%d objects, all healthy", f.counts.Total), ""
+	return StateSynced, fault.Synced, allHealthy(f.counts.Total), ""
 }
 
 // noContact tells the errors that say nothing about the revision: the world is away or busy, and it is tried again.
@@ -162,8 +162,27 @@ func healthMessage(b health.Blame) string {
 	return b.ID.String() + " is " + string(b.Status.Level) + suffix(b.Status.Message)
 }
 
+// objectsOf is "1 object", "2 objects".
+func objectsOf(n int) string {
+	if n == 1 {
+		return "1 object"
+	}
+	return fmt.Sprintf("%d objects", n)
+}
+
+func allHealthy(n int) string {
+	if n == 1 {
+		return "1 object, healthy"
+	}
+	return objectsOf(n) + ", all healthy"
+}
+
 func driftMessage(f facts) string {
-	return fmt.Sprintf("%d objects differ from Git and healing is off", f.counts.Drifted+f.counts.Missing)
+	n := f.counts.Drifted + f.counts.Missing
+	if n == 1 {
+		return "1 object differs from Git and healing is off"
+	}
+	return objectsOf(n) + " differ from Git and healing is off"
 }
 
 func progressMessage(p *Progress) string {
