@@ -3,6 +3,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -109,11 +110,7 @@ func Run(ctx context.Context, o cli.DaemonOptions) error {
 			log.Warn("the state was not closed cleanly", "dir", o.Dir, "err", err)
 		}
 	}()
-	size := o.Renderers
-	if size <= 0 {
-		size = runtime.GOMAXPROCS(0)
-	}
-	pool := worker.NewPool(worker.Options{Command: o.Self, Size: size})
+	pool := worker.NewPool(worker.Options{Command: o.Self, Size: cmp.Or(max(o.Renderers, 0), runtime.GOMAXPROCS(0))})
 	defer pool.Close()
 	manager, err := managerOf(config, o)
 	if err != nil {
