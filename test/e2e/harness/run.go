@@ -56,7 +56,7 @@ func (o processOptions) daemon(log io.Writer, ready func(string)) cli.DaemonOpti
 		Dir: o.Dir, Kubeconfig: o.Kubeconfig, Namespace: o.Namespace, LeaderElection: o.LeaderElection,
 		Listen: "127.0.0.1:0", Installation: "plumb", LocalToken: localToken, Renderers: 2,
 		NotifyAllow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")},
-		Self:        []string{self, argRender}, Ready: ready, Log: log, LogLevel: "debug", Version: "e2e",
+		Self:        []string{self, argRender}, Getenv: os.Getenv, Ready: ready, Log: log, LogLevel: "debug", Version: "e2e",
 	}
 }
 
