@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sideways, violations, visitor } from './browser.mjs'
 import { HOSTILE } from './fleet.mjs'
 import { until } from './plumb.mjs'
+import { proxy } from './proxy.mjs'
 
 /** Every route, and what says that it has been drawn. */
 export const ROUTES = [
@@ -192,6 +193,28 @@ export const journeys = [
     await context.close()
   }, { alone: true }],
 
+  ['below a path of another address everything is found', async ({ browser, plumb }) => {
+    const door = await proxy(plumb.api, '/ops/plumb')
+    const { context, complaints } = await visitor(browser, plumb, door.url)
+    const page = await context.newPage()
+    await page.goto(door.url + '/apps?filter=web')
+    await page.getByRole('link', { name: 'web-prod' }).click()
+    await page.waitForURL(/\/ops\/plumb\/a\/shop\/web-prod/)
+    await page.getByText('live', { exact: true }).waitFor()
+    await page.keyboard.press('g')
+    await page.keyboard.press('m')
+    await page.waitForURL(/\/ops\/plumb\/measures/)
+    await page.keyboard.press('Control+k')
+    await page.getByRole('combobox').fill('catalog-dev')
+    await page.getByRole('option', { name: /catalog-dev/ }).first().waitFor()
+    await page.keyboard.press('Enter')
+    await page.waitForURL(/\/ops\/plumb\/a\/shop\/catalog-dev/)
+    assert.deepEqual(door.state.calls.filter((c) => /ops/.test(c.path)), [])
+    assert.deepEqual(complaints, [])
+    await context.close()
+    door.close()
+  }],
+
   ['a lost server is noticed, what is shown stays, and it comes back by itself', async ({ page, base, proxy }) => {
     await page.goto(base + '/apps')
     await page.getByText('live', { exact: true }).waitFor()
@@ -275,6 +298,7 @@ export const journeys = [
         bad.push(...(await violations(page)).map((v) => `${path}: ${v}`))
       }
       await page.goto(base + '/apps')
+      await page.getByRole('link', { name: 'web-prod' }).waitFor()
       await page.keyboard.press('Control+k')
       await page.getByRole('dialog').getByRole('option').first().waitFor()
       bad.push(...(await violations(page)).map((v) => `palette: ${v}`))

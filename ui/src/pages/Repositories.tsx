@@ -1,7 +1,7 @@
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { enc, post, problemOf } from '../api/client'
-import { canQuery, repositoriesQuery } from '../api/queries'
+import { repositoriesQuery } from '../api/queries'
 import type { Repository, RepositoryTest } from '../api/types'
 import { Ago, Button, Command, EmptyState, Icon, Num, Problem, Skeleton, T, duration, short } from '../components'
 import { pollWhileLive } from '../live'
@@ -42,16 +42,14 @@ export default function Repositories() {
 }
 
 function One({ repo: r }: { repo: Repository }) {
-  const can = useQuery(canQuery(undefined, ['refresh']))
   const test = useMutation({ mutationFn: () => post<RepositoryTest>(enc`repositories/${r.namespace}/${r.name}/test`) })
-  const denied = can.data?.verbs.refresh === false ? 'needs the right to refresh' : undefined
   return (
     <li className={`card ${css.card}`}>
       <div className="spread">
         <h2 className="cut">
           <T>{r.name}</T> <span className="muted">{r.namespace}</span>
         </h2>
-        <Button small onClick={() => test.mutate()} busy={test.isPending} denied={denied}>
+        <Button small onClick={() => test.mutate()} busy={test.isPending}>
           <Icon name="refresh" size={14} /> {test.isPending ? 'Asking …' : 'Test now'}
         </Button>
       </div>

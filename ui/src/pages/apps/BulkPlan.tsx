@@ -2,6 +2,7 @@ import { useQueries } from '@tanstack/react-query'
 import { getRouteApi, Link } from '@tanstack/react-router'
 import { useMemo, useState } from 'react'
 import { enc, post, problemOf } from '../../api/client'
+import { canQuery } from '../../api/queries'
 import type { Accepted, Plan, ProblemBody } from '../../api/types'
 import { Button, EmptyState, Icon, Problem, Skeleton, StateGlyph, T } from '../../components'
 import { Page } from '../../shell/Page'
@@ -24,9 +25,11 @@ export default function BulkPlan() {
       return { queryKey: ['app', ns, name, 'bulk-plan'], queryFn: () => gate(() => post<Plan>(enc`apps/${ns}/${name}/plan`)), staleTime: Infinity, gcTime: 0 }
     }),
   })
+  const rights = useQueries({ queries: keys.map((key) => canQuery(key, ['sync', 'approve'])) })
+  const lacks = (i: number) => (plans[i]?.data?.guards?.length ? ['sync', 'approve'] : ['sync']).filter((v) => rights[i]?.data?.verbs[v] === false)
   const [outcomes, setOutcomes] = useState<ReadonlyMap<string, Outcome>>(new Map())
   const put = (key: string, o: Outcome) => setOutcomes((m) => new Map(m).set(key, o))
-  const ready = keys.filter((_, i) => plans[i]?.data && easy(plans[i].data))
+  const ready = keys.filter((_, i) => plans[i]?.data && easy(plans[i].data) && lacks(i).length === 0)
   const left = ready.filter((k) => !outcomes.has(k))
   const deletes = keys.reduce((n, k, i) => n + (left.includes(k) ? (plans[i]?.data?.counts.delete ?? 0) : 0), 0)
 
@@ -66,7 +69,7 @@ export default function BulkPlan() {
     >
       <ul className="stack">
         {keys.map((key, i) => (
-          <One key={key} app={key} plan={plans[i]?.data} error={plans[i]?.error ?? undefined} outcome={outcomes.get(key)} />
+          <One key={key} app={key} lacks={lacks(i)} plan={plans[i]?.data} error={plans[i]?.error ?? undefined} outcome={outcomes.get(key)} />
         ))}
       </ul>
     </Page>
@@ -96,7 +99,7 @@ export function limit(n: number): <T>(f: () => Promise<T>) => Promise<T> {
 
 const marks: Record<string, string> = { create: '+', update: '~', delete: '−', replace: '⇄', hook: '⚙', adopt: '↑', keep: '·' }
 
-function One({ app, plan, error, outcome }: { app: string; plan: Plan | undefined; error: Error | undefined; outcome: Outcome | undefined }) {
+function One({ app, lacks, plan, error, outcome }: { app: string; lacks: string[]; plan: Plan | undefined; error: Error | undefined; outcome: Outcome | undefined }) {
   const [ns = '', name = ''] = app.split('/')
   const steps = plan?.steps.filter((s) => s.action !== 'keep') ?? []
   return (
@@ -136,6 +139,11 @@ function One({ app, plan, error, outcome }: { app: string; plan: Plan | undefine
       {plan?.friction === 'type' && (
         <p className={css.alone}>
           <Icon name="alert" size={14} /> This plan deletes what is hard to get back. It is synced from its own page, not together with others.
+        </p>
+      )}
+      {lacks.length > 0 && plan && !plan.empty && (
+        <p className={css.alone}>
+          <Icon name="info" size={14} /> You cannot sync it: this needs the {lacks.length > 1 ? 'rights' : 'right'} {lacks.map((v) => `“${v}”`).join(' and ')} on App {app}.
         </p>
       )}
       <div role="status">

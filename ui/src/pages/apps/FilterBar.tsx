@@ -79,9 +79,9 @@ export function FilterBar({ filter, onChange, facets }: FilterBarProps) {
         )}
       </div>
       <div className={css.facets} role="group" aria-label="Facets">
-        <Views filter={filter} onChange={onChange} />
         <StateFacet filter={filter} onChange={onChange} facets={facets} />
         {facets?.facets.filter((f) => !hidden.has(f.key)).map((f) => <Facet key={f.key} facet={f} filter={filter} onChange={onChange} />)}
+        <Views filter={filter} onChange={onChange} />
       </div>
     </div>
   )
