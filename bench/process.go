@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// memory is private memory in bytes: what would be free if the process ended.
+// memory is private memory in bytes: what would be free if the process ended. Pages of the program's file are left out: they
+// are private until a second process runs the same file, and the kernel drops them as it likes.
 type memory struct {
 	Daemon  int64 `json:"daemon"`
 	Workers int64 `json:"workers"`
@@ -100,7 +101,7 @@ func privateBytes(pid int) int64 {
 	}
 	var kib int64
 	for line := range strings.Lines(string(b)) {
-		if fields := strings.Fields(line); len(fields) >= 2 && strings.HasPrefix(fields[0], "Private_") {
+		if fields := strings.Fields(line); len(fields) >= 2 && strings.HasPrefix(fields[0], "Private_") && fields[0] != "Private_Clean:" {
 			n, _ := strconv.ParseInt(fields[1], 10, 64)
 			kib += n
 		}
