@@ -3,7 +3,7 @@ import { enc, get, post } from '../api/client'
 import type { AppPage, AppRow } from '../api/types'
 import { pollWhileLive } from '../live'
 import type {
-  AppView, Blame, Change, Comparison, Container, Deployment, Diff, Graph, Key, KubeEvent, List, Manifest, Plan, Reverted, Why,
+  AppConfig, AppView, Blame, Change, Comparison, Container, Deployment, Diff, Graph, Key, KubeEvent, List, Manifest, Plan, Reverted, Why,
 } from './types'
 
 // Everything about one App stands under ['app', namespace, name]: the live stream reads it again when the App changes.
@@ -93,12 +93,10 @@ export const driftQuery = (k: Key) =>
     getNextPageParam: (page) => page.next || undefined,
   })
 
-/** The App resource: its spec, and itself as YAML without status. */
-export interface Config { spec: AppSpec; yaml: string }
-export interface AppSpec { [key: string]: unknown }
+export type AppSpec = Record<string, unknown>
 
 export const configQuery = (k: Key) =>
-  queryOptions({ queryKey: under(k, 'config'), queryFn: ({ signal }) => get<Config>(at(k, 'config'), {}, signal) })
+  queryOptions({ queryKey: under(k, 'config'), queryFn: ({ signal }) => get<AppConfig>(at(k, 'config'), {}, signal) })
 
 /** A plan is asked for anew each time it is opened. */
 export const planQuery = (k: Key) =>
