@@ -15,7 +15,7 @@ import (
 const (
 	// syncRequests bounds the requests for each App of a first sync of many Apps with four objects: four applies, the writes of
 	// the App itself, and the looks at what stands there already, which Apps of a namespace share.
-	syncRequests = 8
+	syncRequests = 9
 	// warmRequests bounds those for each App after a restart with everything kept on disk.
 	warmRequests = 1
 	calm         = 5 * time.Second

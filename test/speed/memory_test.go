@@ -27,7 +27,7 @@ const (
 	objectBytes = 2500
 	// eventAllocs bounds the allocations for a watch event of an object that has not drifted: reading it, decoding it, hashing
 	// the fields that are ours.
-	eventAllocs = 250
+	eventAllocs = 350
 )
 
 func auto(namespace, repository, path string) engine.App {
