@@ -91,12 +91,13 @@ func (f doraFlags) query(now time.Time) (url.Values, error) {
 	if err != nil {
 		return nil, err
 	}
-	for key, value := range map[string]string{
-		"from": from.Format(time.RFC3339), "to": to.Format(time.RFC3339), "filter": f.filter, "per": f.per, "measure": f.measure,
-	} {
+	for key, value := range map[string]string{"from": from.Format(time.RFC3339Nano), "filter": f.filter, "per": f.per, "measure": f.measure} {
 		if value != "" {
 			q.Set(key, value)
 		}
+	}
+	if f.to != "" { // else it is now, by the daemon's clock
+		q.Set("to", to.Format(time.RFC3339Nano))
 	}
 	return q, nil
 }
