@@ -198,7 +198,7 @@ func (e *env) find(ctx context.Context, c *client, arg string) (server.AppView, 
 		namespace, name = e.namespace, arg
 	}
 	if namespace == "" {
-		rows, err := c.rows(ctx, "name:"+filter.Literal(name).String())
+		rows, _, err := c.rows(ctx, "name:"+filter.Literal(name).String())
 		if err != nil {
 			return server.AppView{}, err
 		}
@@ -223,8 +223,8 @@ func (e *env) find(ctx context.Context, c *client, arg string) (server.AppView, 
 	return a, err
 }
 
-// rows reads a list of Apps, all pages of it.
-func (c *client) rows(ctx context.Context, text string) (httpapi.List[httpapi.AppRow], error) {
+// rows reads a list of Apps, all pages of it. Of an empty one it says which term of the filter does it, where that is known.
+func (c *client) rows(ctx context.Context, text string) (httpapi.List[httpapi.AppRow], *httpapi.EmptyHint, error) {
 	out := httpapi.List[httpapi.AppRow]{Items: []httpapi.AppRow{}}
 	q := url.Values{"sort": {"name"}, "limit": {"500"}}
 	if text != "" {
@@ -233,12 +233,12 @@ func (c *client) rows(ctx context.Context, text string) (httpapi.List[httpapi.Ap
 	for {
 		var page httpapi.AppPage
 		if err := c.do(ctx, http.MethodGet, "/api/v1/apps?"+q.Encode(), nil, &page); err != nil {
-			return out, err
+			return out, nil, err
 		}
 		out.Items = append(out.Items, page.Items...)
 		out.Total = len(out.Items)
 		if page.Next == "" {
-			return out, nil
+			return out, page.Hint, nil
 		}
 		q.Set("cursor", page.Next)
 	}

@@ -30,10 +30,11 @@ func (e *env) status() *cobra.Command {
 			if len(args) == 1 {
 				return e.withApp(cmd, args[0], 0, func(_ context.Context, _ *client, a server.AppView) error { return e.appStatus(a) })
 			}
-			list, err := e.listApps(cmd.Context(), filters)
+			list, hint, err := e.listApps(cmd.Context(), filters)
 			if err != nil {
 				return err
 			}
+			e.hint(hint)
 			return e.fleetStatus(list)
 		},
 	}
@@ -46,19 +47,26 @@ func filterFlag(cmd *cobra.Command, to *string) {
 }
 
 // listApps reads the Apps that match a filter, in the namespace that was given.
-func (e *env) listApps(ctx context.Context, text string) (httpapi.List[httpapi.AppRow], error) {
+func (e *env) listApps(ctx context.Context, text string) (httpapi.List[httpapi.AppRow], *httpapi.EmptyHint, error) {
 	ctx, cancel := e.withTimeout(ctx, 0)
 	defer cancel()
 	c, err := e.connect(ctx)
 	if err != nil {
-		return httpapi.List[httpapi.AppRow]{}, err
+		return httpapi.List[httpapi.AppRow]{}, nil, err
 	}
 	defer c.close()
 	if e.namespace != "" {
 		text = strings.TrimSpace(text + " namespace:" + filter.Literal(e.namespace).String())
 	}
-	list, err := c.rows(ctx, text)
-	return list, cause(ctx, err)
+	list, hint, err := c.rows(ctx, text)
+	return list, hint, cause(ctx, err)
+}
+
+// hint says why a list is empty.
+func (e *env) hint(h *httpapi.EmptyHint) {
+	if h != nil {
+		e.say("nothing matches; without %s it would be %s", plain(h.Term), counted(h.Without, "App"))
+	}
 }
 
 func (e *env) fleetStatus(list httpapi.List[httpapi.AppRow]) error {
@@ -82,7 +90,7 @@ func (e *env) fleetStatus(list httpapi.List[httpapi.AppRow]) error {
 			}
 		}
 		if len(parts) == 0 {
-			return e.line("no Apps yet")
+			return e.line("no Apps")
 		}
 		if err := e.line(fmt.Sprintf("%s: %s", counted(len(list.Items), "App"), strings.Join(parts, ", "))); err != nil || len(bad) == 0 {
 			return err
@@ -164,10 +172,11 @@ func (e *env) get() *cobra.Command {
 			if len(states) > 0 {
 				filters = strings.TrimSpace("state:" + strings.Join(states, ",") + " " + filters)
 			}
-			list, err := e.listApps(cmd.Context(), filters)
+			list, hint, err := e.listApps(cmd.Context(), filters)
 			if err != nil {
 				return err
 			}
+			e.hint(hint)
 			return e.print(list, func() error { return e.appRows(list.Items) })
 		},
 	}
