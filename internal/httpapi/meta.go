@@ -145,6 +145,8 @@ type Channel struct {
 	Target    string    `json:"target"`  // host only; never a secret
 	Waiting   int       `json:"waiting"` // in the outbox
 	Sent      time.Time `json:"sent,omitzero"`
+	Dead      int64     `json:"dead,omitempty"`    // messages that were given up
+	Dropped   int64     `json:"dropped,omitempty"` // events that were not taken in, because too many messages waited
 	Problem   *Problem  `json:"problem,omitempty"`
 }
 
