@@ -143,8 +143,8 @@ data: {coded: %[3]s}
 	second := ask[httpapi.List[httpapi.Deployment]](p, "shop", "deployments").Items[0].ID
 	p.Patch("v1", "Secret", "keys", "kubectl-edit", fmt.Sprintf("{stringData: {clear: %[1]s-live, extra: %[1]s}, metadata: {annotations: {mine: %[1]s}}}", marker))
 	p.Eventually("the drift is seen", func() bool { return p.View("shop").Counts.Drifted == 1 })
-	repo.Push("broken", gittest.Files{"keys.yaml": secret(3)}) // an annotation of the third kind of value
-	p.WaitSynced("shop", repo.Head())
+	head := repo.Push("a third", gittest.Files{"keys.yaml": secret(3)})
+	p.Eventually("it is applied, and what was put on top stays", func() bool { return p.View("shop").Applied == head })
 	p.Patch("v1", "Secret", "keys", "kubectl-edit", fmt.Sprintf("{stringData: {clear: %[1]s-live, extra: %[1]s}}", marker))
 	p.Eventually("the drift is seen", func() bool { return p.View("shop").Counts.Drifted == 1 })
 
