@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -308,9 +309,9 @@ func TestOrderIsKeptWhileAChannelIsInTrouble(t *testing.T) {
 		p := newPost(t)
 		defer func() { p.stop() }()
 		chat := p.channel("chat")
-		down := true
+		var up atomic.Bool
 		chat.answer = func(context.Context, notify.Message) error {
-			if down {
+			if !up.Load() {
 				return &fault.Error{Class: fault.Transient, Reason: fault.Unreachable, Message: "chat.example.com did not answer in time"}
 			}
 			return nil
@@ -326,7 +327,7 @@ func TestOrderIsKeptWhileAChannelIsInTrouble(t *testing.T) {
 		if got := chat.take(); !strings.HasPrefix(got, "msg_1 team/a failed ✗") || strings.Contains(got, "msg_2") {
 			t.Errorf("tried %q", got)
 		}
-		down = false
+		up.Store(true)
 		wait(20 * time.Minute)
 		expect(t, "up again", chat.take(), "msg_1 team/a failed, msg_2 team/b failed")
 		if s, _, err := p.c.Snapshot(t.Context(), "team", "chat"); err != nil || s.Waiting != 0 || s.Err != nil || s.Delivered != 2 {
