@@ -8,7 +8,7 @@ const invisible: Record<string, string> = {
   '\u202b': 'RLE', '\u202c': 'PDF', '\u202d': 'LRO', '\u202e': 'RLO', '\u2060': 'WJ', '\u2066': 'LRI', '\u2067': 'RLI',
   '\u2068': 'FSI', '\u2069': 'PDI', '\ufeff': 'BOM',
 }
-// eslint-disable-next-line no-control-regex
+ 
 const marks = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff]/g
 
 function markOf(c: string): string {

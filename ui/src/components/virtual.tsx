@@ -23,7 +23,7 @@ export function VirtualList({ count, rowHeight, render, keyOf, onEnd, measure, r
   const ref = useRef<HTMLDivElement>(null)
   const [top, setTop] = useState(0)
   // What stands above may change at any time: its height is read after each render, and kept only when it differs.
-  // oxlint-disable-next-line react-hooks/exhaustive-deps
+  // eslint-disable-next-line react-hooks/exhaustive-deps -- it has to run after each render, and settles when nothing differs
   useLayoutEffect(() => {
     const at = ref.current ? ref.current.getBoundingClientRect().top + window.scrollY : 0
     if (Math.abs(at - top) > 1) setTop(at)

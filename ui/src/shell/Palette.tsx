@@ -21,34 +21,46 @@ interface Entry {
 
 const icons: Record<string, string> = { app: 'apps', object: 'file', cluster: 'clusters', repository: 'repositories', page: 'right' }
 
+interface Ways {
+  onClose: () => void
+  onHelp: () => void
+}
+
+/** useEntries is what the palette offers for a text: what the server found, then pages and actions of the console. */
+function useEntries(q: string, hits: readonly SearchHit[], { onClose, onHelp }: Ways): Entry[] {
+  const navigate = useNavigate()
+  const router = useRouter()
+  const after = (f: () => void) => () => {
+    onClose()
+    f()
+  }
+  const open = (path: string) => router.history.push(router.basepath === '/' ? path : router.basepath + path)
+  const actions: Entry[] = [
+    ...PLACES.map((p) => ({ id: p.to, icon: p.icon, title: p.label, where: p.key ? `page, g ${p.key}` : 'page', run: after(() => void navigate({ to: p.to })) })),
+    { id: 'failed', icon: 'filter', title: 'Apps that failed', where: 'filter', run: after(() => void navigate({ to: '/apps', search: { filter: 'state:failed,degraded' } })) },
+    { id: 'theme', icon: 'moon', title: 'Light or dark theme', where: 'action, Shift D', run: after(flipTheme) },
+    { id: 'density', icon: 'list', title: 'Compact or normal rows', where: 'action', run: after(() => setAppearance({ density: appearance().density === 'compact' ? 'normal' : 'compact' })) },
+    { id: 'help', icon: 'help', title: 'Keyboard shortcuts and states', where: 'action, ?', run: onHelp },
+    { id: 'tv', icon: 'tv', title: 'Overview for a wall screen', where: 'action', run: after(() => void navigate({ to: '/', search: { tv: '1' } })) },
+    { id: 'signout', icon: 'user', title: 'Sign out', where: 'action', run: after(() => void signOut()) },
+    ...LATER.map((p) => ({ id: p.to, icon: p.icon, title: p.label, where: 'not there yet', run: after(() => void navigate({ to: p.to })) })),
+  ]
+  if (q === '') return actions.slice(0, PLACES.length + 5)
+  return [
+    ...hits.map((h, i) => ({ id: `hit${i}`, icon: icons[h.kind] ?? 'right', title: h.title, where: h.where || h.kind, state: h.state, run: after(() => open(h.path)) })),
+    ...actions.filter((a) => fits(a.title, q)),
+    { id: 'filter', icon: 'filter', title: `Filter the Apps by “${q}”`, where: 'apps', run: after(() => void navigate({ to: '/apps', search: { filter: q } })) },
+  ]
+}
+
 /** Palette finds anything: Apps and objects (the server ranks), pages and actions. Ctrl K. */
-export default function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () => void }) {
+export default function Palette({ onClose, onHelp }: Ways) {
   const [text, setText] = useState('')
   const [at, setAt] = useState(0)
   const q = useDeferredValue(text.trim())
   const hits = useQuery({ ...searchQuery(q), enabled: q !== '' })
-  const navigate = useNavigate()
-  const router = useRouter()
+  const entries = useEntries(q, hits.data?.items ?? [], { onClose, onHelp })
   const list = useId()
-
-  const go = (path: string) => {
-    onClose()
-    router.history.push(router.basepath === '/' ? path : router.basepath + path)
-  }
-  const actions: Entry[] = [
-    ...PLACES.map((p) => ({ id: p.to, icon: p.icon, title: p.label, where: p.key ? `page, g ${p.key}` : 'page', run: () => (onClose(), void navigate({ to: p.to })) })),
-    { id: 'failed', icon: 'filter', title: 'Apps that failed', where: 'filter', run: () => (onClose(), void navigate({ to: '/apps', search: { filter: 'state:failed,degraded' } })) },
-    { id: 'theme', icon: 'moon', title: 'Light or dark theme', where: 'action, Shift D', run: () => (onClose(), flipTheme()) },
-    { id: 'density', icon: 'list', title: 'Compact or normal rows', where: 'action', run: () => (onClose(), setAppearance({ density: appearance().density === 'compact' ? 'normal' : 'compact' })) },
-    { id: 'help', icon: 'help', title: 'Keyboard shortcuts and states', where: 'action, ?', run: onHelp },
-    { id: 'tv', icon: 'tv', title: 'Overview for a wall screen', where: 'action', run: () => (onClose(), void navigate({ to: '/', search: { tv: '1' } })) },
-    { id: 'signout', icon: 'user', title: 'Sign out', where: 'action', run: () => (onClose(), void signOut()) },
-    ...LATER.map((p) => ({ id: p.to, icon: p.icon, title: p.label, where: 'not there yet', run: () => (onClose(), void navigate({ to: p.to })) })),
-  ]
-  const found: Entry[] = q === '' ? [] : (hits.data?.items ?? []).map((h: SearchHit, i) => ({ id: `hit${i}`, icon: icons[h.kind] ?? 'right', title: h.title, where: h.where || h.kind, state: h.state, run: () => go(h.path) }))
-  const own = q === '' ? actions.slice(0, PLACES.length + 5) : actions.filter((a) => fits(a.title, q))
-  const search: Entry[] = q === '' ? [] : [{ id: 'filter', icon: 'filter', title: `Filter the Apps by “${q}”`, where: 'apps', run: () => (onClose(), void navigate({ to: '/apps', search: { filter: q } })) }]
-  const entries = [...found, ...own, ...search]
   const chosen = Math.min(at, entries.length - 1)
 
   const onKeyDown = (e: KeyboardEvent) => {

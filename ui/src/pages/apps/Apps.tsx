@@ -31,26 +31,27 @@ const sorts = [
   ['cluster', 'Cluster'],
 ] as const
 
-/** Apps is every App: as a list, as a matrix of what runs where, as tiles. The server filters, counts and sorts. */
-export default function Apps() {
+type ViewName = (typeof views)[number]['id']
+
+/** useShown is what the address says to show, and how to change it. */
+function useShown() {
   const search = route.useSearch()
   const navigate = useNavigate({ from: '/apps' })
-  const view = views.find((v) => v.id === search.view)?.id ?? 'list'
-  const filter = useDeferredValue(search.filter ?? '')
-  const sort = view === 'matrix' ? 'name' : (search.sort ?? '')
-  const apps = useInfiniteQuery(appsQuery({ filter, sort }, view === 'list' ? 100 : 200))
-  // While somebody types, the rows come first: the counts follow when they pause.
-  const facets = useQuery(facetsQuery(useSettled(filter, 200)))
-  const rows = useMemo(() => unique(apps.data?.pages), [apps.data])
-  const [selected, setSelected] = useState<ReadonlyMap<string, AppRow>>(new Map())
-
+  const view: ViewName = views.find((v) => v.id === search.view)?.id ?? 'list'
   const setFilter = useCallback((f: string) => void navigate({ search: (s) => ({ ...s, filter: f || undefined }), replace: true, resetScroll: false }), [navigate])
-  const setView = (v: string) => void navigate({ search: (s) => ({ ...s, view: v === 'list' ? undefined : v }), replace: true })
-  const setSort = (v: string) => void navigate({ search: (s) => ({ ...s, sort: v === 'state' ? undefined : v }), replace: true })
-  const { hasNextPage, isFetching, fetchNextPage } = apps
-  const more = useCallback(() => {
-    if (hasNextPage && !isFetching) void fetchNextPage()
-  }, [hasNextPage, isFetching, fetchNextPage])
+  return {
+    view,
+    filter: search.filter ?? '',
+    sort: view === 'matrix' ? 'name' : (search.sort ?? ''),
+    setFilter,
+    setView: (v: ViewName) => void navigate({ search: (s) => ({ ...s, view: v === 'list' ? undefined : v }), replace: true }),
+    setSort: (v: string) => void navigate({ search: (s) => ({ ...s, sort: v === 'state' ? undefined : v }), replace: true }),
+  }
+}
+
+/** useSelection is which Apps are selected, by namespace/name. */
+function useSelection() {
+  const [selected, setSelected] = useState<ReadonlyMap<string, AppRow>>(new Map())
   const select = useCallback((row: AppRow, on: boolean) => {
     setSelected((s) => {
       const next = new Map(s)
@@ -59,66 +60,91 @@ export default function Apps() {
       return next
     })
   }, [])
+  return { selected, select, clear: () => setSelected(new Map()) }
+}
+
+/** Apps is every App: as a list, as a matrix of what runs where, as tiles. The server filters, counts and sorts. */
+export default function Apps() {
+  const shown = useShown()
+  const { view, sort } = shown
+  const filter = useDeferredValue(shown.filter)
+  const apps = useInfiniteQuery(appsQuery({ filter, sort }, view === 'list' ? 100 : 200))
+  // While somebody types, the rows come first: the counts follow when they pause.
+  const facets = useQuery(facetsQuery(useSettled(filter, 200)))
+  const rows = useMemo(() => unique(apps.data?.pages), [apps.data])
+  const { selected, select, clear } = useSelection()
+  const { hasNextPage, isFetching, fetchNextPage } = apps
+  const more = useCallback(() => {
+    if (hasNextPage && !isFetching) void fetchNextPage()
+  }, [hasNextPage, isFetching, fetchNextPage])
   const refetch = () => void Promise.all([apps.refetch(), facets.refetch()])
-  useKeys({ v: { run: () => setView(views[(views.findIndex((x) => x.id === view) + 1) % views.length]!.id), label: 'Next view' }, r: { run: refetch, label: 'Read again' } }, 'Apps')
+  const nextView = () => shown.setView(views[(views.findIndex((x) => x.id === view) + 1) % views.length]!.id)
+  useKeys({ v: { run: nextView, label: 'Next view' }, r: { run: refetch, label: 'Read again' } }, 'Apps')
 
   const first = apps.data?.pages[0]
   const total = first?.total ?? rows.length
   const nothing = first !== undefined && rows.length === 0 && !apps.isPlaceholderData
-  return (
-    <Page
-      title="Apps"
-      lead={first && <Count total={total} of={facets.data?.total} filtered={filter !== ''} />}
-      actions={
-        <>
-          <label className={css.sort}>
-            <span className="sr">Sort by</span>
-            <select value={sort || 'state'} onChange={(e) => setSort(e.target.value)} disabled={view === 'matrix'}>
-              {sorts.map(([v, label]) => (
-                <option key={v} value={v}>
-                  {label}
-                </option>
-              ))}
-            </select>
-          </label>
-          <div className={css.views} role="group" aria-label="View">
-            {views.map((v) => (
-              <button type="button" key={v.id} aria-pressed={v.id === view} onClick={() => setView(v.id)} title={`${v.label} (v)`}>
-                <Icon name={v.icon} />
-                {v.label}
-              </button>
-            ))}
-          </div>
-        </>
-      }
-    >
-      {nothing && filter === '' ? (
+  if (nothing && filter === '')
+    return (
+      <Page title="Apps">
         <FirstApp />
-      ) : (
-        <>
-          <FilterBar filter={search.filter ?? ''} onChange={setFilter} facets={facets.data} />
-          {apps.error && (
-            <Problem what={filter ? 'Reading the Apps that match' : 'Reading the Apps'} problem={problemOf(apps.error)}>
-              <Button small onClick={refetch}>
-                Try again
-              </Button>
-            </Problem>
-          )}
-          {nothing ? (
-            <NoMatch hint={first.hint} filter={filter} onChange={setFilter} />
-          ) : !apps.data ? (
-            !apps.error && <Skeleton rows={12} height={18} label="Reading the Apps" />
-          ) : view === 'matrix' ? (
-            <AppsMatrix rows={rows} facets={facets.data} onEnd={more} complete={!apps.hasNextPage} />
-          ) : view === 'grid' ? (
-            <AppsGrid rows={rows} onEnd={more} />
-          ) : (
-            <AppsList rows={rows} total={total} onEnd={more} selected={selected} onSelect={select} stale={apps.isPlaceholderData} />
-          )}
-          <SelectionBar selected={selected} onClear={() => setSelected(new Map())} />
-        </>
+      </Page>
+    )
+  return (
+    <Page title="Apps" lead={first && <Count total={total} filtered={filter !== ''} />} actions={<Choices view={view} sort={sort} setView={shown.setView} setSort={shown.setSort} />}>
+      <FilterBar filter={shown.filter} onChange={shown.setFilter} facets={facets.data} />
+      {apps.error && (
+        <Problem what={filter ? 'Reading the Apps that match' : 'Reading the Apps'} problem={problemOf(apps.error)}>
+          <Button small onClick={refetch}>
+            Try again
+          </Button>
+        </Problem>
       )}
+      {nothing ? (
+        <NoMatch hint={first.hint} filter={filter} onChange={shown.setFilter} />
+      ) : !apps.data ? (
+        !apps.error && <Skeleton rows={12} height={18} label="Reading the Apps" />
+      ) : view === 'matrix' ? (
+        <AppsMatrix rows={rows} facets={facets.data} onEnd={more} complete={!hasNextPage} />
+      ) : view === 'grid' ? (
+        <AppsGrid rows={rows} onEnd={more} />
+      ) : (
+        <AppsList rows={rows} total={total} onEnd={more} selected={selected} onSelect={select} stale={apps.isPlaceholderData} />
+      )}
+      <SelectionBar selected={selected} onClear={clear} />
     </Page>
+  )
+}
+
+interface ChoicesProps {
+  view: ViewName
+  sort: string
+  setView: (v: ViewName) => void
+  setSort: (s: string) => void
+}
+
+function Choices({ view, sort, setView, setSort }: ChoicesProps) {
+  return (
+    <>
+      <label className={css.sort}>
+        <span className="sr">Sort by</span>
+        <select value={sort || 'state'} onChange={(e) => setSort(e.target.value)} disabled={view === 'matrix'}>
+          {sorts.map(([v, label]) => (
+            <option key={v} value={v}>
+              {label}
+            </option>
+          ))}
+        </select>
+      </label>
+      <div className={css.views} role="group" aria-label="View">
+        {views.map((v) => (
+          <button type="button" key={v.id} aria-pressed={v.id === view} onClick={() => setView(v.id)} title={`${v.label} (v)`}>
+            <Icon name={v.icon} />
+            {v.label}
+          </button>
+        ))}
+      </div>
+    </>
   )
 }
 
@@ -130,11 +156,11 @@ function unique(pages: AppPage[] | undefined): AppRow[] {
   return pages.flatMap((p) => p.items).filter((r) => !seen.has(keyOf(r)) && seen.add(keyOf(r)))
 }
 
-function Count({ total, of, filtered }: { total: number; of: number | undefined; filtered: boolean }) {
+function Count({ total, filtered }: { total: number; filtered: boolean }) {
   return (
     <span role="status">
       <Num n={total} /> {total === 1 ? 'App' : 'Apps'}
-      {filtered && of !== undefined ? ' match' : ''}
+      {filtered ? (total === 1 ? ' matches' : ' match') : ''}
     </span>
   )
 }
