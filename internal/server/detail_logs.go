@@ -197,8 +197,7 @@ func (e *events) write(format string, args ...any) {
 	if e.failed {
 		return
 	}
-	// Not every ResponseWriter can limit a write; the context ends those then.
-	_ = e.rc.SetWriteDeadline(time.Now().Add(slowest))
+	defer e.limit()()
 	_, err := fmt.Fprintf(e.w, format, args...)
 	e.failed = err != nil
 }
@@ -206,9 +205,17 @@ func (e *events) write(format string, args ...any) {
 // flush sends what was written, and reports whether the reader is still there.
 func (e *events) flush() bool {
 	if !e.failed {
+		defer e.limit()()
 		e.failed = e.rc.Flush() != nil
 	}
 	return !e.failed
+}
+
+// limit gives a reader that takes nothing up: a deadline in the past ends the write. Not every ResponseWriter can have one;
+// the context ends those.
+func (e *events) limit() (done func()) {
+	stalled := time.AfterFunc(slowest, func() { _ = e.rc.SetWriteDeadline(time.Unix(1, 0)) })
+	return func() { stalled.Stop() }
 }
 
 func endMessage(containers int, err error) (string, *fault.Error) {
