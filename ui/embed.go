@@ -124,8 +124,6 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the console is read only", http.StatusMethodNotAllowed)
 		return
 	}
-	// Scripts too: a worker lives by the policy that its own script came with.
-	w.Header().Set("Content-Security-Policy", c.policy)
 	name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
 	if f := c.file(name); f != nil {
 		c.serve(w, r, f)
