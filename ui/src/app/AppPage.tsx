@@ -93,7 +93,7 @@ function Tabs({ app }: { app: App }) {
     <nav ref={bar} className={css.tabs} aria-label="Parts of the App">
       {tabs.map((t, i) => (
         <a
-          key={t.id} href={href({ tab: t.id, object: '' })} className={css.tab} aria-current={t.id === place.tab ? 'page' : undefined} title={`Key ${i + 1}`}
+          key={t.id} href={href({ tab: t.id })} className={css.tab} aria-current={t.id === place.tab ? 'page' : undefined} title={`Key ${i + 1}`}
           onClick={(e) => {
             if (e.metaKey || e.ctrlKey || e.shiftKey || e.button !== 0) return
             e.preventDefault()

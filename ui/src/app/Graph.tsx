@@ -117,7 +117,6 @@ export function Graph({ shown, label, selected, onOpen, onToggle }: TreeProps) {
   return (
     <div ref={frame} className={css.frame} data-still={still || undefined} style={{ height: '100%' }} data-testid="graph">
       {/* The keys of a tree belong to its items; the focus is always on one of them. */}
-      {/* oxlint-disable-next-line jsx-a11y/interactive-supports-focus */}
       <div ref={pan.world} className={css.world} role="tree" aria-label={label} onKeyDown={onKey}>
         <svg className={css.lines} width="1" height="1" aria-hidden="true">
           <path d={path} />
@@ -184,7 +183,6 @@ const NodeBox = memo(function NodeBox({ s, x, y, level, position, setSize, tab, 
   const calm = isCalm(n)
   return (
     // The keys are those of the tree around it.
-    // oxlint-disable-next-line jsx-a11y/click-events-have-key-events
     <div
       className={pulse ? `${css.node} ${css.pulse}` : css.node}
       style={{ transform: `translate(${x}px, ${y}px)`, width: m.width, height: m.height }}
@@ -205,7 +203,6 @@ const NodeBox = memo(function NodeBox({ s, x, y, level, position, setSize, tab, 
       <StateGlyph state={state} />
       {s.branch && (
         // For the mouse; the keys Left and Right do the same.
-        // oxlint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/no-static-element-interactions
         <span className={css.toggle} aria-hidden="true" onClick={(e) => {
           e.stopPropagation()
           onToggle(n.id, !s.open)

@@ -31,7 +31,6 @@ export function Rows({ count, render, label, height, className }: { count: numbe
   for (let i = range.from; i < Math.min(count, range.to); i++) rows.push(<div key={i} className={css.row} style={{ top: i * lineHeight }}>{render(i)}</div>)
   return (
     // A region that scrolls can be reached by keyboard.
-    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
     <div ref={box} className={`${css.rows} ${className ?? ''}`} tabIndex={0} role="region" aria-label={label} style={{ height: height ?? Math.min(560, count * lineHeight + 18) }}>
       <div className={css.sheet} style={{ height: count * lineHeight }}>{rows}</div>
     </div>

@@ -51,7 +51,6 @@ export function LogView(p: LogViewProps) {
   }
   return (
     // A region that scrolls can be reached by keyboard.
-    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
     <div ref={box} className={css.view} tabIndex={0} role="region" aria-label="Log" style={{ height: p.height }} data-wrap={p.wrap || undefined} data-testid="log">
       <div className={css.sheet} style={{ height: Math.max(count * lineHeight, 1) }}>
         <div className={css.lines} style={p.follow ? { bottom: 0 } : { top: from * lineHeight }}>{lines}</div>

@@ -52,7 +52,6 @@ export function Menu({ label, items, children }: { label: string; items: readonl
         {children ?? <Icon name="more" />}
       </Button>
       {open && (
-        // oxlint-disable-next-line jsx-a11y/interactive-supports-focus
         <div ref={list} id={id} className={css.list} role="menu" aria-label={label} onKeyDown={onKey}>
           {items.map((it) => (
             <button

@@ -39,7 +39,6 @@ export function TreeList({ shown, label, selected, onOpen, onToggle }: TreeProps
   }
 
   return (
-    // oxlint-disable-next-line jsx-a11y/interactive-supports-focus
     <div ref={root} className={css.grid} role="treegrid" aria-label={label} aria-rowcount={rows.length + 1} onKeyDown={onKey} data-testid="treelist">
       <div role="row" aria-rowindex={1} className={`${css.row} ${css.head}`}>
         <span role="columnheader">Object</span>
@@ -95,7 +94,6 @@ function Row({ s, row, index, tab, selected, onOpen, onToggle, onFocus }: RowPro
   const n = s.node
   return (
     // The keys are those of the treegrid around it.
-    // oxlint-disable-next-line jsx-a11y/click-events-have-key-events
     <div
       className={css.row} role="row" data-id={n.id} aria-level={row.level} aria-posinset={row.position} aria-setsize={row.setSize} aria-rowindex={index + 2}
       aria-expanded={s.branch ? s.open : undefined} aria-selected={selected} aria-label={plain(nameOf(n, row.position, row.setSize))} tabIndex={tab ? 0 : -1}
@@ -103,7 +101,6 @@ function Row({ s, row, index, tab, selected, onOpen, onToggle, onFocus }: RowPro
     >
       <span role="gridcell" className={css.object} style={{ paddingLeft: Math.min(row.level - 1, 6) * 22 }}>
         {/* For the mouse; the keys Left and Right do the same. */}
-        {/* oxlint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/no-static-element-interactions */}
         <span className={css.twist} aria-hidden="true" onClick={(e) => {
           if (!s.branch) return
           e.stopPropagation()

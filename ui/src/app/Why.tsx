@@ -104,7 +104,6 @@ export function ExcerptBox({ excerpt }: { excerpt: Excerpt }) {
     <figure className={css.excerpt}>
       <figcaption className="mono">{plain(excerpt.file)}:{excerpt.line}</figcaption>
       {/* A region that scrolls can be reached by keyboard. */}
-      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
       <pre tabIndex={0} aria-label={`Lines of ${plain(excerpt.file)}`}>
         {excerpt.lines.map((l, i) => {
           const n = excerpt.from + i

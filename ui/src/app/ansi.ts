@@ -12,7 +12,7 @@ const colours: Record<number, Colour | ''> = {
 }
 
 // Control sequences of terminals: CSI (of which only colours are kept), OSC (titles, links), and single ones.
-// eslint-disable-next-line no-control-regex
+ 
 const escape = /\u001b(?:\[([0-9;:?]*)[ -/]*([@-~])|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-Z\\-_])/g
 
 /** Cuts a line by its colours; whatever else a terminal would obey is left out. */

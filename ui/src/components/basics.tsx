@@ -112,7 +112,6 @@ export function Command({ text, label = 'Copy the commands' }: { text: string; l
   return (
     <div className={css.command}>
       {/* What scrolls can be reached by keyboard. */}
-      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
       <pre tabIndex={0} role="region" aria-label={label.replace(/^Copy the /, '')}>
         {text}
       </pre>

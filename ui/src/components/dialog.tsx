@@ -33,7 +33,6 @@ export function Dialog({ open, onClose, title, children, footer, side = 'center'
   if (!open) return null
   return (
     // The backdrop is part of the dialog: a click on it closes, and Esc is the same by keyboard.
-    // oxlint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/no-noninteractive-element-interactions
     <dialog
       ref={ref}
       className={css.dialog}

@@ -71,7 +71,6 @@ export function VirtualBox({ count, rowHeight, render, keyOf, onEnd, measure, la
   }, [active, v])
   return (
     // A region that scrolls can be reached by keyboard.
-    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
     <div ref={ref} className={className} style={{ overflow: 'auto' }} tabIndex={0} role="group" aria-label={label}>
       <div style={{ height: v.getTotalSize(), position: 'relative' }}>
         {rows.map((r) => (

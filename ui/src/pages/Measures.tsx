@@ -115,7 +115,6 @@ function Cards({ data: d }: { data: DORA }) {
 function Table({ days }: { days: DORADay[] }) {
   return (
     // A region that scrolls can be reached by keyboard.
-    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
     <div className={`card ${css.table}`} tabIndex={0} role="region" aria-label="Measures by day">
       <table>
         <thead>
@@ -153,7 +152,6 @@ function ByApp({ data }: { data: DORA }) {
         <span className="muted">{data.more ? `the first ${apps.length}, ${data.more} more in the CSV` : `${apps.length} Apps`}</span>
       </div>
       {/* A region that scrolls can be reached by keyboard. */}
-      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
       <div className={`${css.table} ${css.short}`} tabIndex={0} role="region" aria-labelledby="by-app">
         <table>
           <thead>

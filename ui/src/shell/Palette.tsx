@@ -77,7 +77,6 @@ export default function Palette({ onClose, onHelp }: Ways) {
         <Icon name="search" />
         <input
           // The dialog was opened to type here.
-          // oxlint-disable-next-line jsx-a11y/no-autofocus
           autoFocus
           role="combobox"
           aria-expanded
@@ -98,7 +97,6 @@ export default function Palette({ onClose, onHelp }: Ways) {
       <ul id={list} role="listbox" aria-label="Results" className={css.list}>
         {entries.map((e, i) => (
           // The field keeps the focus and its arrow keys choose: options are for the pointer only.
-          // oxlint-disable-next-line jsx-a11y/click-events-have-key-events
           <li
             key={e.id}
             id={`${list}-${i}`}

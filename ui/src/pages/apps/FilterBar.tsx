@@ -104,7 +104,6 @@ function Views({ filter, onChange }: { filter: string; onChange: (f: string) => 
   }
   return (
     // Esc closes, wherever in it the focus is.
-    // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions
     <details ref={ref} className={css.facet} onKeyDown={closeOnEscape}>
       <summary>
         Views <Icon name="down" size={12} />
@@ -184,7 +183,6 @@ function Facet({ facet, filter, onChange }: { facet: Facets['facets'][number]; f
   if (facet.values.length === 0) return null
   return (
     // Esc closes, wherever in it the focus is.
-    // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions
     <details ref={ref} className={css.facet} onKeyDown={closeOnEscape} data-on={on.size > 0 || undefined}>
       <summary>
         <T>{name}</T>

@@ -95,7 +95,6 @@ function Cells({ group, sizes, filter }: { group: WallGroup; sizes: Sizes; filte
   return (
     <div ref={box} className={css.cells}>
       {/* The drawing is for the eye and the pointer; words and links for everybody stand beside it. */}
-      {/* oxlint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/no-static-element-interactions */}
       <canvas ref={canvas} aria-hidden="true" onMouseMove={move} onMouseLeave={() => setTip(undefined)} onClick={open} />
       {tip && (
         <div className={css.tip} style={{ left: tip.x + 12, top: tip.y + 14 }} aria-hidden="true">
