@@ -85,6 +85,7 @@ func (s *Server) view(snap engine.Snapshot) AppView {
 	}
 	facts, _ := s.o.List.Facts(snap.Key)
 	r := indexed(snap, facts).Row
+	linked(s.o.List.Links, r.Commit, facts.URL)
 	v.Cluster, v.Environment, v.Component, v.Labels = r.Cluster, r.Environment, r.Component, r.Labels
 	v.Commit, v.Images, v.DeployedAt, v.Source = r.Commit, r.Images, r.DeployedAt, r.Source
 	return v

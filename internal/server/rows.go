@@ -11,6 +11,7 @@ import (
 	"plumb.cd/plumb/internal/engine"
 	"plumb.cd/plumb/internal/httpapi"
 	"plumb.cd/plumb/internal/index"
+	"plumb.cd/plumb/internal/links"
 )
 
 const (
@@ -96,41 +97,15 @@ func shortSource(address, at string) string {
 	return strings.TrimSpace(address + " " + at)
 }
 
+// publicForges knows where a commit is shown without any configuration.
+var publicForges *links.Matcher
+
 // commitRef is a commit in the API; nil stays nil. Its links are added by whoever knows their patterns.
 func commitRef(c *engine.CommitView, repository string) *httpapi.CommitRef {
 	if c == nil || c.SHA == "" {
 		return nil
 	}
-	return &httpapi.CommitRef{SHA: c.SHA, Subject: clip(c.Subject, 200), Author: c.Author, When: utc(c.When), URL: commitURL(repository, c.SHA)}
-}
-
-// commitURL is where a forge shows a commit. It is known for the public ones, and for hosts that say in their name what they are.
-func commitURL(repository, sha string) string {
-	host, at := hostAndPath(repository)
-	if host == "" || at == "" {
-		return ""
-	}
-	at = "https://" + host + "/" + at
-	switch {
-	case strings.Contains(host, "gitlab"):
-		return at + "/-/commit/" + sha
-	case strings.Contains(host, "bitbucket"):
-		return at + "/commits/" + sha
-	case strings.Contains(host, "github"), strings.Contains(host, "gitea"), strings.Contains(host, "forgejo"), host == "codeberg.org":
-		return at + "/commit/" + sha
-	}
-	return ""
-}
-
-// hostAndPath reads https://user@host/owner/name.git, ssh://git@host:22/owner/name and git@host:owner/name.
-func hostAndPath(repository string) (host, at string) {
-	if u, err := url.Parse(repository); err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" || u.Scheme == "ssh") {
-		host, at = u.Hostname(), u.Path
-	} else if before, after, ok := strings.Cut(repository, ":"); ok && !strings.Contains(before, "/") {
-		_, host, _ = strings.Cut(before, "@")
-		at = after
-	}
-	return host, strings.TrimSuffix(strings.Trim(at, "/"), ".git")
+	return &httpapi.CommitRef{SHA: c.SHA, Subject: clip(c.Subject, 200), Author: c.Author, When: utc(c.When), URL: publicForges.Commit(repository, c.SHA)}
 }
 
 // utc leaves the zero time zero.
