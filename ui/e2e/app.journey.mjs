@@ -175,6 +175,16 @@ export const journeys = [
     }
   }],
 
+  ['a render that fails shows whose commit, which file, and the line', async ({ page, base }) => {
+    await page.goto(`${base}/a/shop/checkout-prod`)
+    await page.getByRole('heading', { level: 1 }).waitFor()
+    await page.keyboard.press('w')
+    const why = page.getByTestId('drawer')
+    await why.getByText('(here)').waitFor()
+    assert.match(await why.locator('[data-marked]').textContent(), /7\s*template: \{\}/)
+    assert.match(await why.textContent(), /more replicas for the sale.*Tomasz Nowak/)
+  }],
+
   ['back, forward and a reload give the same page', async ({ page, base }) => {
     await page.goto(`${base}/a/shop/web-prod`)
     await inTree(page)

@@ -37,6 +37,9 @@ describe('the chain of causes', () => {
     expect(culprit(steps)!.key).toBe('render')
     expect(by(steps).apply!.status).toBe('off')
     expect(by(steps).health!.status).toBe('off')
+    const shown = by(chain({ why: { ...why, excerpt: { file: 'apps/web.yaml', line: 14, from: 10, lines: ['a'] } } }))
+    expect(shown.file).toMatchObject({ status: 'bad', file: 'apps/web.yaml:14' })
+    expect(shown.render!.excerpt?.line).toBe(14)
   })
 
   it('blames health, and names the Pod and its event', () => {

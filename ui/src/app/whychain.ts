@@ -71,7 +71,8 @@ export function chain(input: ChainInput): ChainStep[] {
 
 /** The steps to look at first: the bad ones, else those that wait. */
 export function culprits(steps: readonly ChainStep[]): ChainStep[] {
-  const bad = steps.filter((s) => s.status === 'bad')
+  // A place without words of its own is part of the next step's answer.
+  const bad = steps.filter((s) => s.status === 'bad' && s.text !== '')
   return bad.length > 0 ? bad : steps.filter((s) => s.status === 'wait')
 }
 
@@ -95,6 +96,7 @@ function file({ why, child }: ChainInput): Body {
   const f = why.object?.file
   if (f && child) return { status: 'ok', text: `It says ${shortID(formatID(why.object!.id))}, which this stems from.`, file: f }
   if (f) return { status: why.render?.error ? 'bad' : 'ok', text: '', file: f, tab: 'blame' }
+  if (why.object === undefined && why.excerpt) return { status: 'bad', text: '', file: `${why.excerpt.file}:${why.excerpt.line}` }
   if (why.object === undefined) return { status: 'off', text: 'The App as a whole: its objects have a file each.' }
   return { status: 'off', text: 'It stands in no file: a controller made it, or Git no longer has it.' }
 }
