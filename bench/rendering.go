@@ -43,7 +43,7 @@ func measureRender(ctx context.Context, c config, r *report) error {
 		archive []byte
 		request render.Request
 		inside  render.Renderer
-		library func([]byte) (func() error, error)
+		library func(context.Context, []byte) (func() error, error)
 	}{
 		{"small overlay", overlay, render.Request{Kind: render.Kustomize, Path: "overlay"}, kustomize.New(charts), overlayAlone},
 		{"small chart", smallChart, render.Request{
@@ -52,7 +52,7 @@ func measureRender(ctx context.Context, c config, r *report) error {
 		}, charts, chartAlone},
 	} {
 		files := rendertest.Tree(string(one.archive))
-		library, err := one.library(one.archive)
+		library, err := one.library(ctx, one.archive)
 		if err != nil {
 			return err
 		}
@@ -126,7 +126,7 @@ func timed(c config, f func() error) (cost, error) {
 	return best, nil
 }
 
-func overlayAlone(text []byte) (func() error, error) {
+func overlayAlone(_ context.Context, text []byte) (func() error, error) {
 	files := filesys.MakeFsInMemory()
 	for _, f := range txtar.Parse(text).Files {
 		if err := files.WriteFile("/"+f.Name, f.Data); err != nil {
@@ -149,7 +149,7 @@ func overlayAlone(text []byte) (func() error, error) {
 	}, nil
 }
 
-func chartAlone(text []byte) (func() error, error) {
+func chartAlone(ctx context.Context, text []byte) (func() error, error) {
 	var files []*archive.BufferedFile
 	for _, f := range txtar.Parse(text).Files {
 		files = append(files, &archive.BufferedFile{Name: f.Name[len("chart/"):], Data: f.Data})
@@ -164,7 +164,7 @@ func chartAlone(text []byte) (func() error, error) {
 		if err != nil {
 			return err
 		}
-		rendered, err := engine.Engine{}.Render(chart, values)
+		rendered, err := engine.Engine{}.RenderWithContext(ctx, chart, values)
 		if err != nil {
 			return err
 		}

@@ -116,7 +116,9 @@ func (l *Lab) SaveMemory(_ context.Context, key engine.Key, m engine.Memory) err
 }
 
 // SaveUses is SaveMemory: here one write is as good as the other.
-func (l *Lab) SaveUses(ctx context.Context, key engine.Key, m engine.Memory) error { return l.SaveMemory(ctx, key, m) }
+func (l *Lab) SaveUses(ctx context.Context, key engine.Key, m engine.Memory) error {
+	return l.SaveMemory(ctx, key, m)
+}
 
 func (l *Lab) remember(key engine.Key, m engine.Memory) {
 	l.mu.Lock()

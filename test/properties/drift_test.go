@@ -78,7 +78,7 @@ func owner(m *corev1.ConfigMap, key string) string {
 		var fields struct {
 			Data map[string]any `json:"f:data"`
 		}
-		if e.FieldsV1 != nil && json.Unmarshal(e.FieldsV1.Raw, &fields) == nil && fields.Data["f:"+key] != nil {
+		if e.FieldsV1 != nil && json.Unmarshal(e.FieldsV1.GetRawBytes(), &fields) == nil && fields.Data["f:"+key] != nil {
 			return e.Manager
 		}
 	}
