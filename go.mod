@@ -2,6 +2,12 @@ module plumb.cd/plumb
 
 go 1.26.0
 
+// Packages of npm: some of them bring Go files.
+ignore (
+	./test/oidc/node_modules
+	./ui/node_modules
+)
+
 require (
 	cuelang.org/go v0.17.1
 	github.com/Masterminds/semver/v3 v3.5.0

@@ -111,7 +111,11 @@ func (s *Server) admit(c *call, op operation) error {
 
 func (s *Server) admitTo(c *call, n need) error {
 	absent := errAbsent(n.resource, c.key)
-	if ok, err := s.o.Access.Allowed(c.Context(), c.session.User, Right{Verb: "get", Resource: n.resource, Key: c.key}); err != nil || !ok {
+	ok, err := s.o.Access.Allowed(c.Context(), c.session.User, Right{Verb: "get", Resource: n.resource, Key: c.key})
+	if err != nil {
+		return err // nobody could be asked: that says nothing about what there is
+	}
+	if !ok {
 		return absent
 	}
 	if n.resource == AppResource {

@@ -144,7 +144,9 @@ func TestAFailureAndItsEndAreToldOnceWhateverIsKilled(t *testing.T) {
 	good := repo.Push("mend it", gittest.Files{"a.yaml": configMap("a", "2")})
 	p.WaitSynced("shop", good)
 	t.Cleanup(func() { t.Logf("told were %s", r.titles()) })
-	p.Eventually("its end is told", func() bool { return strings.Contains(r.titles(), "Recovered") && strings.HasSuffix(r.titles(), "Deployed") })
+	p.Eventually("its end is told", func() bool {
+		return strings.Contains(r.titles(), "Recovered") && strings.HasSuffix(r.titles(), "Deployed")
+	})
 	if got := r.titles(); got != "Deployed Failed Recovered Deployed" {
 		t.Errorf("told %s", got)
 	}
