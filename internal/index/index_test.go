@@ -80,6 +80,7 @@ func naive(apps []index.App, s index.Scope, f filter.Filter, by index.Sort) []st
 			return cmp.Or(strings.Compare(a.Cluster, b.Cluster), name)
 		case index.ByNameDown:
 			return -name
+		case index.ByName:
 		}
 		return name
 	})
