@@ -140,7 +140,7 @@ export const journeys = [
       await dialog.getByRole('button', { name: /Hold on \w+ now/ }).click()
       await dialog.waitFor({ state: 'detached' })
       await until('the hold', async () => (await state(plumb, 'billing')) === 'Paused')
-      await page.getByText('Git is not followed.').waitFor({ timeout: 20_000 })
+      await page.getByText('Git is not followed').waitFor({ timeout: 20_000 })
       await page.getByRole('button', { name: 'Resume now' }).click()
       await until('the end of the hold', async () => (await state(plumb, 'billing')) !== 'Paused')
     } finally {

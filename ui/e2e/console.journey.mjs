@@ -49,7 +49,7 @@ export const journeys = [
     await page.keyboard.type('env:prod web')
     await until('the chip', async () => (await page.getByRole('button', { name: 'Remove env:prod' }).count()) === 1)
     await until('one row', async () => (await page.getByRole('row').count()) === 2)
-    assert.match(decodeURIComponent(page.url()), /filter=env:prod\+web/)
+    await page.waitForURL((url) => /filter=env:prod\+web/.test(decodeURIComponent(url.search)))
     await page.reload()
     await page.getByRole('link', { name: 'web-prod' }).waitFor()
     assert.equal(await page.getByLabel('Filter the Apps').inputValue(), 'web')
@@ -77,7 +77,7 @@ export const journeys = [
     await page.keyboard.press('Escape')
     await page.getByRole('button', { name: /Paused/ }).click()
     await until('one row', async () => (await page.getByRole('row').count()) === 2)
-    assert.match(decodeURIComponent(page.url()), /environment:staging state:paused|environment:staging\+state:paused/)
+    await page.waitForURL((url) => /environment:staging\+state:paused/.test(decodeURIComponent(url.search)))
   }],
 
   ['rows are walked, selected and planned by keyboard', async ({ page, base }) => {

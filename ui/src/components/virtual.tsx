@@ -22,12 +22,15 @@ export interface VirtualListProps {
 export function VirtualList({ count, rowHeight, render, keyOf, onEnd, measure, role = 'list', label, active }: VirtualListProps) {
   const ref = useRef<HTMLDivElement>(null)
   const [top, setTop] = useState(0)
-  // What stands above may change at any time: its height is read after each render, and kept only when it differs.
-  // eslint-disable-next-line react-hooks/exhaustive-deps -- it has to run after each render, and settles when nothing differs
   useLayoutEffect(() => {
-    const at = ref.current ? ref.current.getBoundingClientRect().top + window.scrollY : 0
-    if (Math.abs(at - top) > 1) setTop(at)
-  })
+    const measure = () => ref.current && setTop(ref.current.getBoundingClientRect().top + window.scrollY)
+    measure()
+    // What stands above may change at any time; told so, nothing has to be laid out only to be asked.
+    const watch = new ResizeObserver(measure)
+    watch.observe(document.body)
+    for (let e = ref.current?.parentElement; e && e !== document.body; e = e.parentElement) for (const sibling of e.children) if (sibling !== ref.current) watch.observe(sibling)
+    return () => watch.disconnect()
+  }, [])
   const v = useWindowVirtualizer({ count, estimateSize: () => rowHeight, overscan: 12, scrollMargin: top, ...(keyOf ? { getItemKey: keyOf } : {}) })
   const rows = v.getVirtualItems()
   useEffect(() => v.measure(), [rowHeight, v])

@@ -1,6 +1,6 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
-import { useCallback, useDeferredValue, useMemo, useState } from 'react'
+import { useCallback, useDeferredValue, useEffect, useMemo, useState } from 'react'
 import { problemOf } from '../../api/client'
 import { appsQuery, facetsQuery } from '../../api/queries'
 import type { AppPage, AppRow, EmptyHint } from '../../api/types'
@@ -38,15 +38,27 @@ function useShown() {
   const search = route.useSearch()
   const navigate = useNavigate({ from: '/apps' })
   const view: ViewName = views.find((v) => v.id === search.view)?.id ?? 'list'
-  const setFilter = useCallback((f: string) => void navigate({ search: (s) => ({ ...s, filter: f || undefined }), replace: true, resetScroll: false }), [navigate])
+  const [filter, setFilter] = useTyped(search.filter ?? '', useCallback((f: string) => void navigate({ search: (s) => ({ ...s, filter: f || undefined }), replace: true, resetScroll: false }), [navigate]))
   return {
     view,
-    filter: search.filter ?? '',
+    filter,
     sort: view === 'matrix' ? 'name' : (search.sort ?? ''),
     setFilter,
     setView: (v: ViewName) => void navigate({ search: (s) => ({ ...s, view: v === 'list' ? undefined : v }), replace: true }),
     setSort: (v: string) => void navigate({ search: (s) => ({ ...s, sort: v === 'state' ? undefined : v }), replace: true }),
   }
+}
+
+/** useTyped is a value of the address that changes faster than the address does: it follows when somebody pauses. */
+function useTyped(kept: string, keep: (value: string) => void): [string, (value: string) => void] {
+  const [typed, setTyped] = useState<string>()
+  if (typed === kept) setTyped(undefined)
+  useEffect(() => {
+    if (typed === undefined) return
+    const timer = setTimeout(() => keep(typed), 150)
+    return () => clearTimeout(timer)
+  }, [typed, keep])
+  return [typed ?? kept, setTyped]
 }
 
 /** useSelection is which Apps are selected, by namespace/name. */
