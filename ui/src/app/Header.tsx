@@ -38,9 +38,9 @@ export function Header({ app, wishes, onWhy, onPlan, onRollback, onHold }: Heade
         </div>
         <Actions {...{ app, wishes, onWhy, onPlan, onRollback, onHold }} />
       </div>
-      <Answer app={app} wishes={wishes} onWhy={onWhy} />
+      {app.state === 'Paused' ? <Held app={app} wishes={wishes} /> : <Answer app={app} wishes={wishes} onWhy={onWhy} />}
       <Facts app={app} />
-      <Notices app={app} wishes={wishes} />
+      <Notices app={app} />
     </header>
   )
 }
@@ -63,6 +63,20 @@ function Answer({ app, wishes, onWhy }: Pick<HeaderProps, 'app' | 'wishes' | 'on
       )}
       {cause && <p className={css.cause} title={plain(cause)}><T>{cause}</T></p>}
       {!calm && app.next && <p className={css.next}><span>Next</span> <code><T>{app.next}</T></code></p>}
+    </div>
+  )
+}
+
+/** Held says that Git is not followed, since when and by whom, and ends it. */
+function Held({ app, wishes }: { app: App; wishes: Wishes }) {
+  const deny = useDenial(app)
+  return (
+    <div className={css.answer}>
+      <div className="spread">
+        <p className={css.sentence}>Git is not followed. <T>{app.message}</T></p>
+        <Button small denied={deny('hold')} busy={wishes.busy === 'resume'} onClick={() => wishes.run('resume')}><Icon name="play" size={13} />Resume now</Button>
+      </div>
+      {app.next && <p className={css.next}><span>Next</span> <code><T>{app.next}</T></code></p>}
     </div>
   )
 }
@@ -108,21 +122,12 @@ function Progress({ app, wishes, onWhy }: Pick<HeaderProps, 'app' | 'wishes' | '
   )
 }
 
-function Notices({ app, wishes }: { app: App; wishes: Wishes }) {
-  const deny = useDenial(app)
+function Notices({ app }: { app: App }) {
   return (
     <>
       {app.rolledBack && (
         <Banner tone="hold" icon="back">
           Rolled back <Ago at={app.rolledBack.at} suffix=" ago" />: <T>{app.rolledBack.message}</T>. It stays on the last healthy bundle until Git says something else.
-        </Banner>
-      )}
-      {app.state === 'Paused' && (
-        <Banner tone="hold" icon="pause">
-          <span className="spread">
-            <span><strong>Git is not followed.</strong> <T>{app.message}</T></span>
-            <Button small denied={deny('hold')} busy={wishes.busy === 'resume'} onClick={() => wishes.run('resume')}><Icon name="play" size={13} />Resume now</Button>
-          </span>
         </Banner>
       )}
       {app.warnings && app.warnings.length > 0 && (
@@ -152,7 +157,7 @@ function Actions({ app, wishes, onWhy, onPlan, onRollback, onHold }: HeaderProps
       <Button kind={trouble ? 'primary' : 'plain'} onClick={() => onWhy('app')}>Why<span className={css.key}><Kbd>w</Kbd></span></Button>
       {(has('sync') || has('plan')) && <Button kind={app.state === 'Waiting' ? 'primary' : 'plain'} onClick={onPlan}><Icon name="sync" size={15} />Plan & sync</Button>}
       {has('rollback') && <Button denied={deny('rollback') && deny('hold') ? deny('rollback') : ''} onClick={onRollback}><Icon name="back" size={15} />Roll back…</Button>}
-      {has('resume') && <Button denied={deny('hold')} busy={wishes.busy === 'resume'} onClick={() => wishes.run('resume')}><Icon name="play" size={14} />Resume</Button>}
+      {has('resume') && app.state !== 'Paused' && <Button denied={deny('hold')} busy={wishes.busy === 'resume'} onClick={() => wishes.run('resume')}><Icon name="play" size={14} />Resume</Button>}
       <Menu label="More actions" items={more} />
     </div>
   )
