@@ -32,7 +32,7 @@ export const ROUTES = [
 export const journeys = [
   ['the overview says what is wrong, and leads there', async ({ page, base }) => {
     await page.goto(base + '/')
-    await page.waitForSelector('h1')
+    await page.waitForSelector('text=Last 24 hours')
     assert.match(await page.textContent('h1'), /^\d+ Apps? failed/)
     assert.equal(await page.title(), 'Overview – Plumb')
     await page.getByRole('list', { name: 'Apps by state' }).getByRole('link', { name: 'Failed' }).click()

@@ -1,4 +1,4 @@
-// npm run e2e [words]: the journeys of *.journey.mjs whose names hold the words, against a real Plumb. Prints "N passed, N failed".
+// npm run e2e ['words|other words']: the journeys of *.journey.mjs whose names hold them, against a real Plumb. Prints "N passed, N failed".
 import { readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,13 +8,13 @@ import { start } from './plumb.mjs'
 import { proxy } from './proxy.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
-const words = process.argv.slice(2).join(' ').toLowerCase()
+const words = process.argv.slice(2).join(' ').toLowerCase().split('|')
 const WITHIN = 180_000
 
 async function journeys() {
   const all = []
   for (const file of readdirSync(here).filter((f) => f.endsWith('.journey.mjs')).sort()) all.push(...(await import(join(here, file))).journeys)
-  return all.filter(([name]) => name.toLowerCase().includes(words))
+  return all.filter(([name]) => words.some((w) => name.toLowerCase().includes(w)))
 }
 
 /** play runs one journey with a proxy, a browser context and a page of its own. */
