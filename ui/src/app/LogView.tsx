@@ -88,7 +88,10 @@ function useBox(p: LogViewProps, count: number, setTop: (t: number) => void): Re
   useLayoutEffect(() => {
     const gone = ring.first - state.current.first
     state.current.first = ring.first
-    if (gone > 0 && !follow && !only && box.current !== null) box.current.scrollTop -= gone * lineHeight
+    if (gone <= 0 || follow || only || box.current === null) return
+    box.current.scrollTop -= gone * lineHeight
+    // Drawn anew before it is seen: the event of the scrolling comes a frame later.
+    setTop(box.current.scrollTop)
   })
   useLayoutEffect(() => {
     const el = box.current
