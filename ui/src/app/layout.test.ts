@@ -168,7 +168,7 @@ describe('the shape', () => {
 it('places 10,000 nodes within 20 ms', () => {
   const items = forest(7, 10_000)
   const took: number[] = []
-  for (let i = 0; i < 7; i++) {
+  for (let i = 0; i < 15; i++) {
     const from = performance.now()
     layout(items, 1400)
     took.push(performance.now() - from)

