@@ -390,7 +390,7 @@ func TestEngineHearsOfWhatPeopleAskFor(t *testing.T) {
 		return told[len(told)-1].Suspend
 	})
 	a = w.app(t, "asked")
-	a.Labels = map[string]string{"nobody": "cares"}
+	a.Annotations["example.com/nobody"] = "cares"
 	if err := w.hub.Update(t.Context(), a); err != nil {
 		t.Fatal(err)
 	}
