@@ -299,9 +299,9 @@ func TestAChannelThatHangsHoldsUpNoOtherAndNobodyElse(t *testing.T) {
 			}
 			wait(31 * time.Second)
 			// Which of the two channels takes the first number is nobody's business.
-		if got, want := chat.take(), fmt.Sprintf(" team/web-%d failed", i); !strings.HasSuffix(got, want) || strings.Contains(got, ",") {
-			t.Errorf("the other one: told %q, want one message that ends in %q", got, want)
-		}
+			if got, want := chat.take(), fmt.Sprintf(" team/web-%d failed", i); !strings.HasSuffix(got, want) || strings.Contains(got, ",") {
+				t.Errorf("the other one: told %q, want one message that ends in %q", got, want)
+			}
 		}
 		expect(t, "the one that hangs", stuck.take(), "")
 	})
