@@ -9,11 +9,11 @@ import (
 const (
 	// progressEvery spaces the writes that tell progress, of all Apps together: when thousands deploy at once, the API
 	// server's time is for what they deploy.
-	progressEvery = time.Second
+	progressEvery = 200 * time.Millisecond
 	// progressBurst is how many may come at once after a time without.
-	progressBurst = 10
+	progressBurst = 40
 	// progressAhead bounds how far ahead turns are given away.
-	progressAhead = 30 * time.Second
+	progressAhead = 10 * time.Second
 )
 
 // progressTurn is how long news of the App's progress must wait for their turn; zero: it is now.

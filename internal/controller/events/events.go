@@ -63,8 +63,8 @@ type Options struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 
-	PerSecond float64       // Events written a second; 1
-	Burst     int           // before that counts; 20
+	PerSecond float64       // Events written a second; 3
+	Burst     int           // before that counts; 50
 	Fold      time.Duration // repeats within this are one Event; ten seconds
 	Queue     int           // Events that wait; 1,000
 }
@@ -107,10 +107,10 @@ type note struct {
 // New makes a Recorder; nothing is written before Run.
 func New(o Options) *Recorder {
 	if o.PerSecond <= 0 {
-		o.PerSecond = 1
+		o.PerSecond = 3
 	}
 	if o.Burst <= 0 {
-		o.Burst = 20
+		o.Burst = 50
 	}
 	if o.Fold <= 0 {
 		o.Fold = 10 * time.Second
