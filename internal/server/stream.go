@@ -25,7 +25,7 @@ const (
 )
 
 const (
-	maxUserStreams = 16
+	maxUserStreams = 64
 	maxStreams     = 2000
 )
 

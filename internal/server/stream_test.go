@@ -436,11 +436,11 @@ func TestStreamsAreLimitedPerUser(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStation(t)
 		var open []*listener
-		for range 16 {
+		for range 64 {
 			open = append(open, s.listen("ann", "", ""))
 		}
 		over := s.listen("ann", "", "")
-		if over.status != http.StatusTooManyRequests || over.header.Get("Retry-After") == "" || !strings.Contains(over.text.String(), "ann has 16 open streams") {
+		if over.status != http.StatusTooManyRequests || over.header.Get("Retry-After") == "" || !strings.Contains(over.text.String(), "ann has 64 open streams") {
 			t.Errorf("%d %s", over.status, over.text.String())
 		}
 		if other := s.listen("bob", "", ""); other.status != http.StatusOK {
