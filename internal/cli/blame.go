@@ -16,7 +16,7 @@ import (
 // blame says where the fields of an object come from.
 func (e *env) blame() *cobra.Command {
 	return e.outputFlag(&cobra.Command{
-		Use: "blame KIND/[NAMESPACE/]NAME [FIELD]", Short: "Say which file, line and commit set the fields of an object", Args: cobra.RangeArgs(1, 2),
+		Use: "blame KIND/[NAMESPACE/]NAME [FIELD]", Short: "Say which file, line and commit set the fields of an object", Args: blameArgs,
 		Long: "Say which file and line set each field of an object, and which commit changed it last. A place is exact when rendering\n" +
 			"with another value there shows it in the field; history is rendered commit by commit, within a budget that is told.",
 		Example: "  plumb blame deploy/shop/web\n  plumb blame deploy/shop/web .spec.replicas",
@@ -46,6 +46,13 @@ func (e *env) blame() *cobra.Command {
 			return e.print(b, func() error { return e.drawBlame(b) })
 		},
 	})
+}
+
+func blameArgs(cmd *cobra.Command, args []string) error {
+	if len(args) < 1 || len(args) > 2 {
+		return usageError{fmt.Errorf("%s takes an object, and a field of it at most, got %q", cmd.CommandPath(), args)}
+	}
+	return nil
 }
 
 func (e *env) drawBlame(b httpapi.Blame) error {
