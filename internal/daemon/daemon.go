@@ -164,7 +164,7 @@ func Run(ctx context.Context, o cli.DaemonOptions) error {
 		Engine: e, Access: who, Security: browsers, Intents: intents{direct}, History: st.history, Registry: registry(e, pool, n, w),
 		Changes: changes, Ready: func() error { return hub.Alive(ctx) }, Version: o.Version, Now: time.Now, Log: log.With("part", "api"),
 		List:     server.ListOptions{Facts: rows.RowFacts, Settle: rows.Settle, Links: w.links},
-		Channels: server.ChannelOptions{Channels: n},
+		Channels: server.ChannelOptions{Channels: n}, View: server.ViewOptions{Views: views{direct, o.Namespace}},
 		DORA:     server.DORAOptions{History: st.history}, Detail: server.DetailOptions{Resources: resources{direct}},
 	})
 	g, ctx := errgroup.WithContext(ctx)

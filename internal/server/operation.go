@@ -64,7 +64,7 @@ func on(resource, verb string) need { return need{kind: needRight, verb: verb, r
 func (s *Server) operations() []operation {
 	var out []operation
 	for _, area := range [][]operation{
-		s.metaCalls(), s.listCalls(), s.appCalls(), s.detailCalls(), s.doraCalls(), s.channelCalls(), s.securityCalls(),
+		s.metaCalls(), s.listCalls(), s.appCalls(), s.detailCalls(), s.doraCalls(), s.channelCalls(), s.securityCalls(), s.viewCalls(),
 	} {
 		out = append(out, area...)
 	}

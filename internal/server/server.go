@@ -76,6 +76,7 @@ type Options struct {
 	DORA     DORAOptions
 	Channels ChannelOptions
 	Security SecurityOptions
+	View     ViewOptions
 }
 
 // Server answers requests. Make it with New.
