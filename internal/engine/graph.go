@@ -37,6 +37,7 @@ type GraphNode struct {
 	Folded   int
 	FoldedBy map[health.Level]int
 	Children int // how many objects below it are not in the answer
+	Links    NodeLinks
 
 	worst  health.Level // of it and all below
 	inside int          // objects below it
@@ -47,6 +48,7 @@ type GraphNode struct {
 type GraphRequest struct {
 	Expand []string // nodes that are not folded
 	Depth  int      // generations; zero: all
+	Lens   Lens
 }
 
 // Forest is an App's objects with what controllers made of them: parents before children, the worst first among siblings.
@@ -75,7 +77,7 @@ func (e *Engine) Graph(ctx context.Context, key Key, req GraphRequest) (Forest, 
 	}
 	out := Forest{AsOf: e.asOf()}
 	records := t.set(key).all()
-	g := grower{e: e, now: out.AsOf, expand: req.Expand, look: t.look(a), below: map[string][]*GraphNode{}}
+	g := grower{e: e, now: out.AsOf, expand: req.Expand, lens: req.Lens, look: t.look(a), below: map[string][]*GraphNode{}}
 	var parents []cluster.Parent
 	for id, r := range records {
 		g.root(id, r)
@@ -84,7 +86,7 @@ func (e *Engine) Graph(ctx context.Context, key Key, req GraphRequest) (Forest, 
 		}
 	}
 	g.announced(e.waitingPlan(a), records)
-	if req.Depth != 1 && len(parents) > 0 {
+	if req.Depth != 1 && req.Lens != ByOrder && len(parents) > 0 {
 		conn, err := t.connection()
 		var children []cluster.Child
 		if err == nil {
@@ -99,7 +101,11 @@ func (e *Engine) Graph(ctx context.Context, key Key, req GraphRequest) (Forest, 
 	out.Total = g.count
 	g.out = make([]GraphNode, 0, min(g.count, 1000))
 	g.emit("", 1, req.Depth)
-	e.tellOrigins(a, g.out)
+	if req.Lens != ByOwner {
+		g.out = slices.DeleteFunc(g.out, func(n GraphNode) bool { return !req.Lens.shows(&n) })
+	}
+	e.tellOrigins(a, g.out, req.Lens)
+	connect(g.out)
 	out.Nodes = g.out
 	return out, nil
 }
@@ -116,6 +122,7 @@ type grower struct {
 	now    time.Time
 	look   *eyes
 	expand []string
+	lens   Lens
 	below  map[string][]*GraphNode // by parent
 	count  int
 	out    []GraphNode
@@ -125,7 +132,7 @@ type grower struct {
 const originsOneByOne = 64
 
 // tellOrigins adds, to the nodes that we apply, the file that they come from and the image that they run.
-func (e *Engine) tellOrigins(a *app, nodes []GraphNode) {
+func (e *Engine) tellOrigins(a *app, nodes []GraphNode, lens Lens) {
 	digest := a.shownBundle()
 	ours := 0
 	for _, n := range nodes {
@@ -150,6 +157,7 @@ func (e *Engine) tellOrigins(a *app, nodes []GraphNode) {
 			continue
 		}
 		n.File = entry.Origin.String()
+		lens.applied(n, entry.Body)
 		if image := firstImage(entry.Body); image != "" && len(n.Facts) < 3 {
 			n.Facts = append(n.Facts, image)
 		}
@@ -225,10 +233,12 @@ func (g *grower) children(children []cluster.Child, records map[object.ID]record
 		if _, ours := records[id]; ours {
 			continue
 		}
-		g.add(&GraphNode{
+		n := &GraphNode{
 			ID: id.String(), Parent: node[c.Owner], Object: id, Created: c.Object.GetCreationTimestamp().UTC(),
 			Health: health.Compute(c.Object, g.now, nil), Facts: factsOf(c.Object),
-		})
+		}
+		g.lens.made(n, c.Object)
+		g.add(n)
 	}
 }
 
@@ -319,8 +329,11 @@ func (g *grower) foldKey(n *GraphNode) string {
 	return key
 }
 
-// folds are the nodes that stand for many, by their IDs.
+// folds are the nodes that stand for many, by their IDs. A lens needs them one by one.
 func (g *grower) folds(parent string, list []*GraphNode) map[string]*GraphNode {
+	if g.lens != ByOwner {
+		return nil
+	}
 	size := map[string]int{}
 	for _, n := range list {
 		size[g.foldKey(n)]++

@@ -26,13 +26,22 @@ type Node struct {
 	Folded   int         `json:"folded,omitempty"`
 	FoldedBy StateCounts `json:"foldedBy,omitempty"` // health → count
 	Children int         `json:"children,omitempty"` // how many there are, when they are not in the answer
+
+	// With a lens:
+	Node    string   `json:"node,omitempty"`    // of a Pod: the machine that it is on
+	Targets []string `json:"targets,omitempty"` // what it sends traffic to: IDs, also of objects that are not in the answer
+	Sources []string `json:"sources,omitempty"` // what it says it gets traffic from; as targets
+	Phases  []string `json:"phases,omitempty"`  // of a hook: Before, Main, After, OnFailure, BeforeDelete, AfterDelete
+	After   []string `json:"after,omitempty"`   // IDs of what it is applied after
 }
 
-// Graph is the tree of an App.
+// Graph is the tree of an App. GET /api/v1/apps/{namespace}/{name}/graph?expand=&depth=&lens= . With a lens nothing is folded, and only
+// what the question is about is in it: traffic (gateways to Pods), dependency (what we apply), nodes (Pods).
 type Graph struct {
 	Nodes []Node    `json:"nodes"` // parents before children, worst first among siblings
-	Total int       `json:"total"`
+	Total int       `json:"total"` // of the App, whatever the lens leaves out
 	AsOf  time.Time `json:"asOf"`
+	Lens  string    `json:"lens,omitempty"` // that the answer is for; empty: who made what
 
 	Problem *Problem `json:"problem,omitempty"` // why what controllers made is not in it
 }

@@ -13,6 +13,7 @@ import (
 type graphQuery struct {
 	Expand []string `query:"expand" doc:"ID of a folded node to open; repeatable"`
 	Depth  int      `query:"depth" minimum:"1" maximum:"10" doc:"How many generations; default: all"`
+	Lens   string   `query:"lens" enum:"traffic,dependency,nodes" doc:"The question, where it is another one than who made what: nothing is folded then"`
 }
 
 const maxNodeMessage = 200 // characters
@@ -29,11 +30,11 @@ func (d *details) graph(c *call) error {
 		return err
 	}
 	defer done()
-	forest, err := d.o.Engine.Graph(ctx, c.key, engine.GraphRequest{Expand: q.Expand, Depth: q.Depth})
+	forest, err := d.o.Engine.Graph(ctx, c.key, engine.GraphRequest{Expand: q.Expand, Depth: q.Depth, Lens: engine.Lens(q.Lens)})
 	if err != nil {
 		return answered(err)
 	}
-	out := httpapi.Graph{Nodes: make([]httpapi.Node, 0, len(forest.Nodes)), Total: forest.Total, AsOf: forest.AsOf}
+	out := httpapi.Graph{Nodes: make([]httpapi.Node, 0, len(forest.Nodes)), Total: forest.Total, AsOf: forest.AsOf, Lens: q.Lens}
 	for _, n := range forest.Nodes {
 		out.Nodes = append(out.Nodes, nodeOf(n))
 	}
@@ -49,6 +50,7 @@ func nodeOf(n engine.GraphNode) httpapi.Node {
 		ID: n.ID, Parent: n.Parent, Group: n.Object.Group, Kind: n.Object.Kind, Space: n.Object.Namespace, Name: n.Object.Name,
 		Health: string(n.Health.Level), Reason: n.Health.Reason, Message: clip(n.Health.Message, maxNodeMessage), Ours: n.Ours, Hook: n.Hook, Wave: n.Wave,
 		Facts: n.Facts, Created: n.Created, File: n.File, Folded: n.Folded, Children: n.Children,
+		Node: n.Links.Node, Targets: n.Links.Targets, Sources: n.Links.Sources, Phases: n.Links.Phases, After: n.Links.After,
 	}
 	switch {
 	case !n.Ours:
