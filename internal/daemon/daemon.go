@@ -165,7 +165,7 @@ func Run(ctx context.Context, o cli.DaemonOptions) error {
 		Changes: changes, Ready: func() error { return hub.Alive(ctx) }, Version: o.Version, Now: time.Now, Log: log.With("part", "api"),
 		List:     server.ListOptions{Facts: rows.RowFacts, Settle: rows.Settle, Links: w.links},
 		Channels: server.ChannelOptions{Channels: n}, View: server.ViewOptions{Views: views{direct, o.Namespace}},
-		DORA:     server.DORAOptions{History: st.history}, Detail: server.DetailOptions{Resources: resources{direct}},
+		DORA: server.DORAOptions{History: st.history}, Detail: server.DetailOptions{Resources: resources{direct}},
 	})
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return serve(ctx, o, api) })
