@@ -72,6 +72,7 @@ func (r *reader) open(p string, depth int) (*source, error) {
 	if depth > maxNesting {
 		return nil, invalid(fault.ChartDependency, p, "charts depend on each other by file:// in a circle", nil)
 	}
+	render.Prefetch(r.files, render.First(render.Request{Kind: render.Helm, Path: p}))
 	info, err := r.files.Stat(p)
 	if err != nil {
 		return nil, readFault(err, p, "the chart")
@@ -89,7 +90,7 @@ func (r *reader) open(p string, depth int) (*source, error) {
 }
 
 func (r *reader) openArchive(p string) (*source, error) {
-	if !strings.HasSuffix(p, ".tgz") && !strings.HasSuffix(p, ".tar.gz") {
+	if !render.IsChartArchive(p) {
 		return nil, invalid(fault.PathNotFound, p, "a chart is a directory or a .tgz, this is neither", nil)
 	}
 	data, err := r.read(p)

@@ -13,6 +13,7 @@ import (
 	"helm.sh/helm/v4/pkg/ignore"
 
 	"plumb.cd/plumb/internal/fault"
+	"plumb.cd/plumb/internal/render"
 )
 
 type chartFile = common.File
@@ -43,6 +44,7 @@ func (r *reader) walk(src *source, rules *ignore.Rules, rel string, depth int) e
 	if err != nil {
 		return readFault(err, dir, "the directory")
 	}
+	render.Prefetch(r.files, inside(entries, rules, rel, dir))
 	for _, e := range entries {
 		name, full := path.Join(rel, e.Name()), path.Join(dir, e.Name())
 		mode := e.Type()
@@ -69,6 +71,24 @@ func (r *reader) walk(src *source, rules *ignore.Rules, rel string, depth int) e
 		}
 	}
 	return nil
+}
+
+// inside lists what walk reads of the entries of dir; what a symbolic link leads to is left to it.
+func inside(entries []fs.DirEntry, rules *ignore.Rules, rel, dir string) render.Ahead {
+	var ahead render.Ahead
+	for _, e := range entries {
+		mode, full := e.Type(), path.Join(dir, e.Name())
+		if mode&fs.ModeSymlink != 0 || rules.Ignore(path.Join(rel, e.Name()), entryInfo{name: e.Name(), mode: mode}) {
+			continue
+		}
+		switch {
+		case mode.IsDir():
+			ahead.Dirs = append(ahead.Dirs, full)
+		case mode.IsRegular():
+			ahead.Files = append(ahead.Files, full)
+		}
+	}
+	return ahead
 }
 
 func (r *reader) add(src *source, name, full string) error {

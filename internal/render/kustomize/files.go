@@ -115,7 +115,7 @@ func (s *source) kustomization(rel string, data []byte) ([]byte, error) {
 		return nil, s.refuse(errNeedsAlone)
 	}
 	if _, again := s.overlays[o.dir]; !again {
-		render.Prefetch(s.files, o.next()...)
+		render.Prefetch(s.files, render.Ahead{Files: o.next()})
 	}
 	s.overlays[o.dir] = o
 	s.inherit(o)

@@ -70,11 +70,7 @@ func directory(files render.Files, name string) (string, error) {
 	if slices.Contains(render.KustomizationNames, path.Base(dir)) {
 		dir = path.Dir(dir)
 	}
-	probes := []string{dir}
-	for _, name := range render.KustomizationNames {
-		probes = append(probes, path.Join(dir, name))
-	}
-	render.Prefetch(files, probes...)
+	render.Prefetch(files, render.First(render.Request{Kind: render.Kustomize, Path: dir}))
 	if _, err := files.Stat(dir); err != nil {
 		return "", render.ReadFault(dir, err)
 	}

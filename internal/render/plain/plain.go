@@ -22,7 +22,7 @@ func (renderer) Render(ctx context.Context, files render.Files, req render.Reque
 	if err != nil {
 		return render.Result{}, err
 	}
-	render.Prefetch(files, names...)
+	render.Prefetch(files, render.Ahead{Files: names})
 	res := render.Result{Kind: render.Plain}
 	for _, name := range names {
 		if err := ctx.Err(); err != nil {

@@ -17,20 +17,30 @@ func answer(p *pipe, files render.Files, wants string) error {
 	d := &decoder{s: wants}
 	frame := p.begin(frameAnswers)
 	for d.s != "" {
-		op, name := d.byte(), d.string()
+		w := want{op: d.byte(), name: d.string()}
 		if d.err != nil {
 			return d.err
 		}
-		switch op {
-		case wantFile, wantStat:
-			frame = appendNode(frame, files, op, name)
-		case wantList:
-			frame = appendListing(frame, files, name)
-		default:
+		if w.op != wantFile && w.op != wantStat && w.op != wantList {
 			return errMalformed
 		}
+		frame = appendAnswer(frame, files, w)
 	}
 	return p.end(frame)
+}
+
+// fullFrame is the size from which a frame holds no more files, so that reading ahead takes no memory to speak of.
+const fullFrame = 8 << 20
+
+func appendAnswer(b []byte, files render.Files, w want) []byte {
+	switch {
+	case w.op == wantList:
+		return appendListing(b, files, w.name)
+	case w.op == wantFile && len(b) > fullFrame:
+		return append(b, isLater)
+	default:
+		return appendNode(b, files, w.op, w.name)
+	}
 }
 
 func appendNode(b []byte, files render.Files, op byte, name string) []byte {

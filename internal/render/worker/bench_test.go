@@ -134,3 +134,19 @@ func benchmarkWith(b *testing.B, r render.Renderer, files render.Files) {
 		}
 	}
 }
+
+// BenchmarkBoundaryAlone is a render of nothing: what the way to the worker and back costs.
+func BenchmarkBoundaryAlone(b *testing.B) { boundary(b, "nothing") }
+
+// BenchmarkBoundaryTenQuestions adds ten questions to the parent, one after the other.
+func BenchmarkBoundaryTenQuestions(b *testing.B) { boundary(b, "ask-ten") }
+
+func boundary(b *testing.B, deed string) {
+	p, files := pool(b, worker.Options{Size: 1}), rendertest.Tree("")
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := p.Render(context.Background(), files, render.Request{Kind: bad, Path: deed}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

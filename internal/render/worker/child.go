@@ -44,12 +44,16 @@ func Main(ctx context.Context, registry map[render.Kind]render.Renderer, in io.R
 	rest := time.AfterFunc(restAfter, debug.FreeOSMemory)
 	defer rest.Stop()
 	for {
-		var req render.Request
-		if err := p.receiveJSON(frameRender, &req); err != nil {
+		req, ahead, err := p.receiveRender()
+		if err != nil {
 			return atEnd(err)
 		}
 		rest.Reset(restAfter)
-		tainted, err := serve(ctx, p, registry, req)
+		files := newRemote(p)
+		if err := files.told(ahead); err != nil {
+			return err
+		}
+		tainted, err := serve(ctx, files, registry, req)
 		if err != nil || tainted {
 			return err
 		}
@@ -100,8 +104,8 @@ func dieWithParent() (stop func()) {
 }
 
 // serve does one render and sends its result or fault.
-func serve(ctx context.Context, p *pipe, registry map[render.Kind]render.Renderer, req render.Request) (tainted bool, err error) {
-	files := newRemote(p)
+func serve(ctx context.Context, files *remote, registry map[render.Kind]render.Renderer, req render.Request) (tainted bool, err error) {
+	p := files.pipe
 	var res render.Result
 	failed := render.Guard(req.Path, func() (err error) {
 		res, err = render.Run(ctx, registry, files, req)

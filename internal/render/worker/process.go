@@ -191,7 +191,7 @@ func (c *child) render(ctx context.Context, files render.Files, req render.Reque
 	c.stderr.reset()
 	stop := c.killOn(ctx, c.options.Timeout)
 	defer stop()
-	if err := c.pipe.sendJSON(frameRender, req); err != nil {
+	if err := c.pipe.sendRender(files, req); err != nil {
 		return render.Result{}, c.fate(ctx, req.Path, err)
 	}
 	for {

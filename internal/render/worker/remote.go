@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"sync"
 	"time"
+
+	"plumb.cd/plumb/internal/render"
 )
 
 // remote is the child's view of the parent's Files. What it has asked for it remembers for the render, so that the
@@ -45,20 +48,42 @@ type want struct {
 	name string
 }
 
-// Prefetch asks for all the paths at once.
-func (r *remote) Prefetch(names ...string) {
+// Prefetch asks for all that is ahead at once.
+func (r *remote) Prefetch(ahead render.Ahead) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var wants []want
-	asked := map[string]bool{}
-	for _, name := range names {
-		if n, have := r.nodes[name]; (have && (n.loaded || n.dir || n.err != nil)) || asked[name] || !fs.ValidPath(name) {
-			continue
+	r.ask(r.unknown(wantsOf(ahead)))
+}
+
+// unknown leaves out what was asked for before.
+func (r *remote) unknown(wants []want) []want {
+	return slices.DeleteFunc(wants, func(w want) bool {
+		if w.op == wantList {
+			_, have := r.lists[w.name]
+			return have
 		}
-		asked[name] = true
-		wants = append(wants, want{wantFile, name})
+		n, have := r.nodes[w.name]
+		return have && (n.loaded || n.dir || n.err != nil)
+	})
+}
+
+// wantsOf are the questions that ahead makes, each once. What is no path is left to whoever asks for it.
+func wantsOf(ahead render.Ahead) []want {
+	wants := make([]want, 0, len(ahead.Files)+len(ahead.Dirs))
+	seen := make(map[want]bool, cap(wants))
+	add := func(w want) {
+		if fs.ValidPath(w.name) && !seen[w] {
+			seen[w] = true
+			wants = append(wants, w)
+		}
 	}
-	r.ask(wants)
+	for _, name := range ahead.Files {
+		add(want{wantFile, name})
+	}
+	for _, name := range ahead.Dirs {
+		add(want{wantList, name})
+	}
+	return wants
 }
 
 // ask sends the wants and files the answers. Callers hold mu.
@@ -98,18 +123,37 @@ func (r *remote) exchange(wants []want) error {
 	}
 	d := &decoder{s: string(body)}
 	for _, w := range wants {
-		if w.op == wantList {
-			r.lists[w.name] = d.listing(w.name)
-		} else {
-			r.nodes[w.name] = d.node(w)
+		r.learn(d, w)
+	}
+	return d.err
+}
+
+// learn files the next answer of d, which is that to w.
+func (r *remote) learn(d *decoder, w want) {
+	if w.op == wantList {
+		r.lists[w.name] = d.listing(w.name)
+	} else if n := d.node(w); n != nil {
+		r.nodes[w.name] = n
+	}
+}
+
+// told files answers to what nobody asked yet: they come with a request, each behind its question.
+func (r *remote) told(d *decoder) error {
+	for d.s != "" {
+		w := want{op: d.byte(), name: d.string()}
+		if d.err == nil {
+			r.learn(d, w)
 		}
 	}
 	return d.err
 }
 
+// node reads the answer to w; nil when it is to be asked again, alone.
 func (d *decoder) node(w want) *node {
 	n := &node{name: path.Base(w.name)}
 	switch d.byte() {
+	case isLater:
+		return nil
 	case isFile:
 		if w.op == wantStat {
 			n.size = int64(d.uvarint())

@@ -9,11 +9,12 @@ import (
 	"io"
 
 	"plumb.cd/plumb/internal/fault"
+	"plumb.cd/plumb/internal/render"
 )
 
 // A frame is a kind, the length of its payload in four bytes, and the payload.
 //
-//	parent → child   hello (JSON), render (JSON Request), answers
+//	parent → child   hello (JSON), render (JSON Request, first wants with their answers), answers
 //	child → parent   ready (JSON), wants, result (flags, Result), failed (JSON)
 //
 // Between render and result or failed, the child sends wants and the parent answers each; nothing else is in flight.
@@ -115,6 +116,37 @@ func (p *pipe) receive() (byte, []byte, error) {
 	return head[0], body, err
 }
 
+// sendRender sends a request together with what its renderer certainly reads first.
+func (p *pipe) sendRender(files render.Files, req render.Request) error {
+	body, err := json.Marshal(req)
+	if err != nil {
+		return err
+	}
+	frame := appendString(p.begin(frameRender), string(body))
+	for _, w := range wantsOf(render.First(req)) {
+		frame = appendString(append(frame, w.op), w.name)
+		frame = appendAnswer(frame, files, w)
+	}
+	return p.end(frame)
+}
+
+// receiveRender gives the next request, and a decoder of the answers that came with it.
+func (p *pipe) receiveRender() (render.Request, *decoder, error) {
+	var req render.Request
+	kind, body, err := p.receive()
+	if err != nil {
+		return req, nil, err
+	}
+	if kind != frameRender {
+		return req, nil, fmt.Errorf("%w: want frame %q, got %q", errMalformed, frameRender, kind)
+	}
+	d := &decoder{s: string(body)}
+	if err := json.Unmarshal([]byte(d.string()), &req); err != nil {
+		return req, nil, err
+	}
+	return req, d, d.err
+}
+
 func (p *pipe) receiveJSON(kind byte, v any) error {
 	got, body, err := p.receive()
 	if err != nil {
@@ -137,6 +169,7 @@ const (
 const (
 	isFile    = 'f' // content, or size for wantStat
 	isDir     = 'd'
+	isLater   = 'p' // a file, of which there is no room in this frame: ask for it alone
 	isList    = 'l' // entries
 	isError   = 'E' // followed by one of the next three and a text
 	isAbsent  = 'n'

@@ -63,6 +63,11 @@ type badRenderer struct{}
 
 func (badRenderer) Render(ctx context.Context, files render.Files, req render.Request) (render.Result, error) {
 	switch deed := path.Base(req.Path); deed {
+	case "nothing":
+	case "ask-ten":
+		for i := range 10 {
+			_, _ = files.Stat(fmt.Sprintf("file-%d", i))
+		}
 	case "panic":
 		panic("a bug")
 	case "panic-elsewhere":
