@@ -11,6 +11,8 @@ export async function launch() {
   return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] })
 }
 
+let signedIn // The cookies of one sign-in, for all visitors: the server lets nobody sign in twice a second for long.
+
 /** visitor is a browser of somebody who is signed in at base; its pages report what the console complains about. */
 export async function visitor(browser, plumb, base, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options })
@@ -20,11 +22,22 @@ export async function visitor(browser, plumb, base, options = {}) {
     if (/Content Security Policy|Refused to|Minified React error|unique "key"/.test(m.text())) complaints.push(m.text())
   })
   if (options.signedOut) return { context, complaints }
-  const address = new URL(await plumb.signInAddress())
-  const page = await context.newPage()
-  await page.goto(new URL(address.pathname + address.search, base).toString())
-  await page.close()
+  signedIn ??= signIn(browser, plumb)
+  // Without TLS the server keeps several Plumbs apart by the port in the cookie's name.
+  const { hostname, port } = new URL(base)
+  await context.addCookies((await signedIn).map((c) => ({ ...c, domain: hostname, name: c.name.replace(/\d+$/, port) })))
   return { context, complaints }
+}
+
+/** signIn opens the link of plumb ui, and gives the cookies. */
+async function signIn(browser, plumb) {
+  const context = await browser.newContext()
+  const page = await context.newPage()
+  const answer = await page.goto(await plumb.signInAddress())
+  if (!answer.ok()) throw new Error(`the sign-in link was answered with ${answer.status()}: ${await answer.text()}`)
+  const cookies = await context.cookies()
+  await context.close()
+  return cookies
 }
 
 /** violations are what axe finds against WCAG 2.2 AA, one line each. */

@@ -33,12 +33,24 @@ async function play(browser, plumb, fleet, [name, journey]) {
     return true
   } catch (e) {
     console.log(`FAIL ${name}\n     ${String(e.message ?? e).replaceAll('\n', '\n     ')}`)
-    if (process.env.E2E_SHOTS) await page.screenshot({ path: join(process.env.E2E_SHOTS, name.replaceAll(/\W+/g, '-') + '.png') }).catch(() => {})
+    const last = door.state.calls.slice(-5).map((c) => `${c.method} ${c.path} ${((Date.now() - c.at) / 1000).toFixed(1)} s ago`)
+    console.log(`     ${door.state.streams} streams, last requests: ${last.join(', ')}`)
+    await pictures(browser, name)
     return false
   } finally {
     clearTimeout(timer)
     await context.close().catch(() => {})
     door.close()
+  }
+}
+
+/** pictures are of every page that is open when a journey fails, into the directory E2E_SHOTS. */
+async function pictures(browser, name) {
+  if (!process.env.E2E_SHOTS) return
+  const pages = browser.contexts().flatMap((c) => c.pages())
+  for (const [i, page] of pages.entries()) {
+    console.log(`     page ${i}: ${page.url()}`)
+    await page.screenshot({ path: join(process.env.E2E_SHOTS, `${name.replaceAll(/\W+/g, '-')}-${i}.png`), timeout: 5_000 }).catch((e) => console.log(`     no picture: ${e.message}`))
   }
 }
 
