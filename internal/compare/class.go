@@ -35,6 +35,8 @@ func (w *walk) class(n node) classed {
 		return classed{Ours, holder, ""}
 	case want == nil && n.sent != nil && !empty(n.sent):
 		return classed{Ours, holder, ""} // Git took it out
+	case want == nil && w.sent == nil && mine:
+		return classed{Ours, holder, ""} // what was sent is not known any more; that it was, ownership tells
 	case want == nil:
 		return w.onTop(n, holder, mine)
 	case live == nil:

@@ -215,6 +215,10 @@ func TestClassesAgainstTheLiveState(t *testing.T) {
 			id: "ConfigMap/a/b", want: "data: {k: a, m: c}", live: managed(t, "data: {k: b}", `kubectl/Update {"f:data":{"f:k":{}}}`), notApplied: true,
 			fields: []string{"ours .data.k kubectl", "ours .data.m"},
 		},
+		"what we hold, of which it is no longer known what was sent, Git took out": {
+			id: "ConfigMap/a/b", want: "data: {k: a}", live: managed(t, "data: {k: b, m: c}", `plumb/Apply {"f:data":{"f:k":{},"f:m":{}}}`), notApplied: true,
+			fields: []string{"ours .data.k", "ours .data.m"},
+		},
 		"an object without managedFields can be compared": {
 			id: "ConfigMap/a/b", want: "data: {k: a}", live: parse(t, "data: {k: b}"), fields: []string{"drift .data.k"},
 		},

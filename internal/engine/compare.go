@@ -96,8 +96,8 @@ type comparing struct {
 	e           *Engine
 	s           *scene
 	req         CompareRequest
-	left, right *side // nil: live
-	sent        *side // what was applied; nil: not known
+	left, right *side   // nil: live
+	sent        []*side // out of which objects were sent last
 	records     map[object.ID]record
 	rules       compare.Rules
 
@@ -135,10 +135,8 @@ func (c *comparing) prepare(ctx context.Context) error {
 		return nil
 	}
 	c.records = c.s.t.set(c.s.a.key).all()
-	if c.s.snap.Memory.Applied != nil {
-		c.sent, _ = load(SideApplied) // without it every wish of Git counts as a change of Git's
-	}
-	return nil
+	c.sent, err = c.sentBy(ctx, load) // without it every wish of Git counts as a change of Git's
+	return err
 }
 
 // run compares kind by kind, so that no more than a few kinds' objects are held at a time.
@@ -341,11 +339,7 @@ func (c *comparing) one(id object.ID, live *unstructured.Unstructured) {
 	case c.right == nil:
 		o.Live = compare.RightSide
 	}
-	if c.sent != nil {
-		if d, ok := c.sent.objects[id]; ok {
-			o.Sent = d.Object.Object
-		}
-	}
+	o.Sent = c.sentOf(id)
 	if d, ok := c.wanted(id); ok {
 		o.Random, o.Merge = d.Random, d.Options.Merge
 	}

@@ -118,6 +118,34 @@ spec: {policyName: %[1]s}
 	}
 }
 
+func TestWhatAnAttemptSentIsToldFromAdmission(t *testing.T) {
+	t.Parallel()
+	p := harness.Shared(t)
+	repo := p.Repo("shop", gittest.Files{"cfg.yaml": configMap("cfg", "level", "info"), "web.yaml": deployment("web", "shop/web:1.0", 1)})
+	p.App("shop", "source: {repository: shop}")
+	p.WaitSynced("shop", repo.Head())
+	first := ask[httpapi.List[httpapi.Deployment]](p, "shop", "deployments").Items[0].ID
+
+	// The second one changes and adds fields, and never gets to its end: nothing can run this Pod.
+	repo.Push("second", gittest.Files{
+		"cfg.yaml": configMap("cfg", "level", "debug", "more", "yes"), "web.yaml": deployment("web", "shop/web:2.0", 1),
+		"pod.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: stuck}\nspec: {nodeSelector: {nowhere: 'true'}, containers: [{name: a, image: b}]}\n",
+	})
+	p.Eventually("the second one is sent", func() bool {
+		cfg := p.Get("v1", "ConfigMap", "cfg")
+		return harness.Field(cfg, "data", "level") == "debug" && len(ask[httpapi.List[httpapi.Deployment]](p, "shop", "deployments").Items) == 2
+	})
+	back := ask[httpapi.Diff](p, "shop", "diff", "left", "live", "right", "deployment:"+first)
+	cfg, _ := find(back, "/cfg")
+	if got := fields(cfg, "ours"); !slices.Equal(got, []string{".data.level debug>info", ".data.more yes><nil>"}) || cfg.Counts["mutated"]+cfg.Counts["drift"] > 0 {
+		t.Errorf("going back changes %+v", cfg)
+	}
+	web, _ := find(back, "/web")
+	if got := fields(web, "ours"); !slices.Equal(got, []string{".spec.template.spec.containers[name=main].image shop/web:2.0>shop/web:1.0"}) {
+		t.Errorf("going back changes %+v", web)
+	}
+}
+
 // marker is in every value of the Secrets of this test. It must not be in any answer.
 const marker = "top-marker-of-secrets"
 
