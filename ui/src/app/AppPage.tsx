@@ -113,7 +113,7 @@ function useAppKeys(app: App) {
   const { place, go, href } = usePlace()
   const here = () => {
     // The focused node, else the open drawer, else the object that is to blame.
-    const focused = document.activeElement?.closest<HTMLElement>('[data-id]')?.dataset.id
+    const focused = document.activeElement?.closest<HTMLElement>('[data-object]')?.dataset.object
     return focused ?? (place.object === 'app' ? '' : place.object)
   }
   const blamed = app.blocking && app.blocking.object.kind !== '' ? formatID(app.blocking.object) : ''
@@ -149,7 +149,7 @@ function useFocusBack(object: string) {
     const was = before.current
     before.current = object
     if (object !== '' || was === '') return
-    const el = document.querySelector<HTMLElement>(`[data-id="${CSS.escape(was)}"]`) ?? document.querySelector<HTMLElement>('[role="treeitem"][tabindex="0"], [role="row"][tabindex="0"]')
+    const el = document.querySelector<HTMLElement>(`[data-object="${CSS.escape(was)}"]`) ?? document.querySelector<HTMLElement>('[role="treeitem"][tabindex="0"], [role="row"][tabindex="0"]')
     el?.focus({ preventScroll: true })
   }, [object])
 }

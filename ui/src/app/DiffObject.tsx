@@ -12,7 +12,7 @@ import { manifestQuery, objectDiffQuery } from './queries'
 import type { FieldDiff, ObjectDiff } from './types'
 import { usePlace } from './url'
 import { counted, parseID } from './words'
-import { Choice } from './Yaml'
+import { Choice } from './Choice'
 
 interface DiffObjectProps {
   id: string

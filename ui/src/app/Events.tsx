@@ -8,7 +8,7 @@ import { eventsQuery } from './queries'
 import type { KubeEvent } from './types'
 import { usePlace } from './url'
 import { counted, shortID, spaced } from './words'
-import { Choice } from './Yaml'
+import { Choice } from './Choice'
 
 /** Events are what the cluster says of the App's objects, or of one of them; newest first. */
 export default function Events({ object }: { object: string }) {

@@ -1,54 +1,52 @@
 import { useQuery } from '@tanstack/react-query'
+import { useNavigate } from '@tanstack/react-router'
 import { useCallback, useDeferredValue, useMemo, useRef, useState } from 'react'
 import { problemOf } from '../api/client'
 import { Ago, Button, EmptyState, Icon, Problem, Skeleton } from '../components'
 import { useMedia } from './Drawer'
 import { shape } from './forest'
-import { Graph } from './Graph'
+import { Graph, type TreeProps } from './Graph'
 import { useFill } from './fill'
-import { type App, graphQuery } from './queries'
+import { dependenciesOf, type Dependency, emptyWords, type LensID, lenses, objectsIn, regroup } from './lens'
+import { type App, appStatesQuery, configQuery, graphQuery } from './queries'
 import css from './objects.module.css'
 import { TreeList } from './TreeList'
 import type { Node } from './types'
-import { type Place, usePlace } from './url'
-import { counted, isCalm } from './words'
+import { oneOf, type Place, usePlace } from './url'
+import { counted, isCalm, objectOf } from './words'
+import { Choice } from './Choice'
 
 /** Up to this many nodes everything is open from the start. */
 const openAll = 60
 
-/** Objects is the App's forest, as a graph or as rows. */
-export function Objects({ app, lens }: { app: App; lens: 'graph' | 'list' }) {
+/** Objects is the App's forest, as a graph or as rows, for one of four questions. */
+export function Objects({ app, lens: as }: { app: App; lens: 'graph' | 'list' }) {
   const { place, go } = usePlace()
-  const expand = useMemo(() => (place.search.open ?? '').split(',').filter(Boolean), [place.search.open])
+  const lens = oneOf(lenses, place.search.lens)
+  const expand = useMemo(() => (lens === 'ownership' ? (place.search.open ?? '').split(',').filter(Boolean) : []), [lens, place.search.open])
   const calm = app.state === 'Synced' || app.state === 'Paused'
-  const graph = useQuery(graphQuery(place, expand, calm ? 'calm' : 'busy'))
+  const graph = useQuery(graphQuery(place, expand, calm ? 'calm' : 'busy', lens === 'ownership' ? '' : lens))
+  const waitsFor = useDependencies(lens, place)
   const [toggled, setToggled] = useState<ReadonlyMap<string, boolean>>(new Map())
   const find = useDeferredValue(place.search.find ?? '')
-  const nodes = graph.data?.nodes
+  // The answer says what it is for: until the one for another lens is there, the one before stays.
+  const nodes = useMemo(() => graph.data && regroup(graph.data.nodes, graph.data.lens, waitsFor), [graph.data, waitsFor])
   const shown = useMemo(() => (nodes === undefined ? [] : shape(nodes, { toggled, find, openAll })), [nodes, toggled, find])
-  const area = useRef<HTMLDivElement>(null)
-  const height = useFill(area)
-  // A small screen shows the same forest as rows.
-  const narrow = !useMedia('(min-width: 640px)')
 
   const onToggle = useCallback((id: string, open: boolean) => setToggled((old) => new Map(old).set(id, open)), [])
-  const onOpen = useCallback((n: Node) => {
-    // A fold opens in place; the address remembers it.
-    if (n.folded) go({ search: { open: [...expand, n.id].join(',') } }, 'replace')
-    else go({ object: n.id })
-  }, [go, expand])
+  const onOpen = useOpen(go, expand)
 
   if (graph.error && nodes === undefined) return <Problem what="Reading the objects" problem={problemOf(graph.error)}><Button small onClick={() => void graph.refetch()}>Try again</Button></Problem>
   if (nodes === undefined) return <Skeleton rows={7} height={40} label="Reading the objects" />
-  if (nodes.length === 0) return <NoObjects app={app} />
+  if (nodes.length === 0 && lens === 'ownership') return <NoObjects app={app} />
 
-  const label = `Objects of ${app.name}`
-  const trees = { shown, label, selected: place.object, onOpen, onToggle }
   const folds = nodes.filter((n) => n.folded)
+  const selected = shown.find((s) => objectOf(s.node) === place.object)?.id ?? ''
   return (
     <div className={css.objects}>
-      <Tools nodes={nodes} total={graph.data!.total} asOf={graph.data!.asOf} place={place} found={shown.length}
+      <Tools nodes={nodes} total={lens === 'ownership' ? graph.data!.total : objectsIn(nodes)} asOf={graph.data!.asOf} place={place} lens={lens} found={shown.length}
         onFind={(text) => go({ search: { find: text } }, 'replace')}
+        onLens={(l) => go({ search: { lens: l === 'ownership' ? undefined : l } })}
         onAll={folds.length === 0 && !shown.some((s) => s.branch && !s.open) ? undefined : () => {
           setToggled(new Map(nodes.map((n) => [n.id, true])))
           if (folds.length > 0) go({ search: { open: [...expand, ...folds.map((n) => n.id)].join(',') } }, 'replace')
@@ -57,11 +55,42 @@ export function Objects({ app, lens }: { app: App; lens: 'graph' | 'list' }) {
           setToggled(new Map())
           go({ search: { open: undefined } }, 'replace')
         }} />
-      {shown.length === 0 && <EmptyState title="Nothing matches" icon="search"><p>No object has all of these words. Try <code>kind:pod</code> or <code>state:degraded</code>.</p></EmptyState>}
-      {shown.length > 0 && (lens === 'list' || narrow) && <TreeList {...trees} />}
-      {shown.length > 0 && lens === 'graph' && !narrow && <div ref={area} style={{ height }}><Graph {...trees} /></div>}
+      {nodes.length === 0 && <EmptyState title={emptyWords[lens].title} icon="tree"><p>{emptyWords[lens].text}</p></EmptyState>}
+      {nodes.length > 0 && shown.length === 0 && <EmptyState title="Nothing matches" icon="search"><p>No object has all of these words. Try <code>kind:pod</code> or <code>state:degraded</code>.</p></EmptyState>}
+      {shown.length > 0 && <Drawn as={as} shown={shown} label={`Objects of ${app.name}`} selected={selected} onOpen={onOpen} onToggle={onToggle} />}
     </div>
   )
+}
+
+/** Drawn is the graph, or the rows. A small screen shows the same forest as rows. */
+function Drawn({ as, ...trees }: TreeProps & { as: 'graph' | 'list' }) {
+  const area = useRef<HTMLDivElement>(null)
+  const height = useFill(area)
+  const narrow = !useMedia('(min-width: 640px)')
+  if (as === 'list' || narrow) return <TreeList {...trees} />
+  return <div ref={area} style={{ height }}><Graph {...trees} /></div>
+}
+
+/** What a click opens: an object beside the page, a fold in place (the address remembers it), an App on its own page. */
+function useOpen(go: ReturnType<typeof usePlace>['go'], expand: readonly string[]): (n: Node) => void {
+  const navigate = useNavigate()
+  return useCallback((n: Node) => {
+    const object = objectOf(n)
+    if (n.folded) go({ search: { open: [...expand, n.id].join(',') } }, 'replace')
+    else if (object !== undefined) go({ object })
+    else if (n.kind === 'App' && n.namespace) void navigate({ to: '/a/$namespace/$name', params: { namespace: n.namespace, name: n.name } })
+  }, [go, expand, navigate])
+}
+
+const nothing: readonly Dependency[] = []
+
+/** What the App waits for, and how the Apps among it fare, where the reader may see them. */
+function useDependencies(lens: LensID, place: Place): readonly Dependency[] {
+  const config = useQuery({ ...configQuery(place), enabled: lens === 'dependency' })
+  const list = useMemo(() => (lens === 'dependency' && config.data ? dependenciesOf(config.data.spec, place.namespace) : nothing), [lens, config.data, place.namespace])
+  const apps = list.filter((d) => d.kind === 'App')
+  const states = useQuery({ ...appStatesQuery(place, apps.map((d) => `${d.namespace}/${d.name}`)), enabled: apps.length > 0 })
+  return useMemo(() => list.map((d) => ({ ...d, state: d.kind === 'App' ? states.data?.get(`${d.namespace}/${d.name}`) : undefined })), [list, states.data])
 }
 
 interface ToolsProps {
@@ -69,16 +98,19 @@ interface ToolsProps {
   total: number
   asOf: string
   place: Place
+  lens: LensID
   found: number
   onFind: (text: string) => void
+  onLens: (lens: string) => void
   onAll: (() => void) | undefined
   onFew: (() => void) | undefined
 }
 
-function Tools({ nodes, total, asOf, place, found, onFind, onAll, onFew }: ToolsProps) {
-  const trouble = nodes.filter((n) => !isCalm(n)).length
+function Tools({ nodes, total, asOf, place, lens, found, onFind, onLens, onAll, onFew }: ToolsProps) {
+  const trouble = objectsIn(nodes.filter((n) => !isCalm(n)))
   return (
     <div className={css.tools}>
+      <Choice label="Show the objects by" value={lens} options={lenses.map((l) => [l.id, l.label, l.means] as const)} onChange={onLens} />
       <label className={css.find}>
         <Icon name="search" size={14} />
         <span className="sr">Find an object by kind, state or name</span>

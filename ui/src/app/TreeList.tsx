@@ -1,10 +1,10 @@
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { Ago, Icon, StateWord, T, VirtualList, plain } from '../components'
-import { type Shown, treeKey, type TreeRow } from './forest'
+import { activate, type Shown, treeKey, type TreeRow } from './forest'
 import type { TreeProps } from './Graph'
 import { KindIcon } from './kinds'
 import css from './treelist.module.css'
-import { factOf, isCalm, nameOf, stateOf, titleOf } from './words'
+import { factOf, isCalm, nameOf, objectOf, stateOf, titleOf } from './words'
 
 /** TreeList is the same forest as the graph, as rows: a treegrid. */
 export function TreeList({ shown, label, selected, onOpen, onToggle }: TreeProps) {
@@ -35,7 +35,7 @@ export function TreeList({ shown, label, selected, onOpen, onToggle }: TreeProps
       wanted.current = true
       setActive(move.go)
     } else if ('toggle' in move) onToggle(move.toggle, !rows[at]!.open)
-    else onOpen(shown[at]!.node)
+    else activate(shown[at]!, onOpen, onToggle)
   }
 
   return (
@@ -95,9 +95,9 @@ function Row({ s, row, index, tab, selected, onOpen, onToggle, onFocus }: RowPro
   return (
     // The keys are those of the treegrid around it.
     <div
-      className={css.row} role="row" data-id={n.id} aria-level={row.level} aria-posinset={row.position} aria-setsize={row.setSize} aria-rowindex={index + 2}
+      className={css.row} role="row" data-id={n.id} data-object={objectOf(n)} aria-level={row.level} aria-posinset={row.position} aria-setsize={row.setSize} aria-rowindex={index + 2}
       aria-expanded={s.branch ? s.open : undefined} aria-selected={selected} aria-label={plain(nameOf(n, row.position, row.setSize))} tabIndex={tab ? 0 : -1}
-      data-state={stateOf(n)} data-trouble={isCalm(n) ? undefined : true} onClick={() => onOpen(n)} onFocus={() => onFocus(n.id)}
+      data-state={stateOf(n)} data-trouble={isCalm(n) ? undefined : true} onClick={() => activate(s, onOpen, onToggle)} onFocus={() => onFocus(n.id)}
     >
       <span role="gridcell" className={css.object} style={{ paddingLeft: Math.min(row.level - 1, 6) * 22 }}>
         {/* For the mouse; the keys Left and Right do the same. */}
@@ -114,7 +114,7 @@ function Row({ s, row, index, tab, selected, onOpen, onToggle, onFocus }: RowPro
           <span className={css.kind}><T>{n.kind}</T>{n.hook ? ' · hook' : ''}{s.hidden > 0 && !n.folded ? ` · ${s.hidden} inside` : ''}</span>
         </span>
       </span>
-      <span role="gridcell"><StateWord state={stateOf(n)} /></span>
+      <span role="gridcell">{n.role === 'outside' && n.health === '' ? <span className="muted">not known</span> : <StateWord state={stateOf(n)} />}</span>
       <span role="gridcell" className={`cut ${css.wide}`} title={plain(n.message)}><T>{isCalm(n) ? factOf(n) : n.message || factOf(n)}</T></span>
       <span role="gridcell" className={`mono muted ${css.file} ${css.wide}`} title={plain(n.file)}><FileName file={n.file ?? ''} /></span>
       <span role="gridcell" className={`muted ${css.age}`}><Ago at={n.created} /></span>

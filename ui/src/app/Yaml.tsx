@@ -6,6 +6,7 @@ import { NotOurs } from './NotOurs'
 import { useFill } from './fill'
 import { YamlBox } from './Lines'
 import { manifestQuery } from './queries'
+import { Choice } from './Choice'
 import css from './parts.module.css'
 import { usePlace } from './url'
 import { counted } from './words'
@@ -32,15 +33,6 @@ export default function Yaml({ object }: { object: string }) {
       {!m.data && !m.error && <Skeleton rows={12} height={16} />}
       {m.data?.cut && <Banner tone="info" icon="info">It is larger than 1 MiB: the rest is left out.</Banner>}
       <div ref={box}>{m.data && <YamlBox lines={lines} label="YAML of the object" height={Math.min(height, lines.length * 20 + 18)} />}</div>
-    </div>
-  )
-}
-
-/** Choice is one of a few words: a group of buttons, one of them pressed. */
-export function Choice({ label, value, options, onChange }: { label: string; value: string; options: readonly (readonly [string, string])[]; onChange: (v: string) => void }) {
-  return (
-    <div className={css.choice} role="group" aria-label={label}>
-      {options.map(([v, text]) => <button key={v} type="button" aria-pressed={v === value} onClick={() => onChange(v)}>{text}</button>)}
     </div>
   )
 }

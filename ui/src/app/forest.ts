@@ -50,6 +50,12 @@ export function shape(nodes: readonly Node[], o: ShapeOptions): Shown[] {
   return out
 }
 
+/** What Enter and a click do: an object is opened beside the page, a group in place. */
+export function activate(s: Shown, onOpen: (n: Node) => void, onToggle: (id: string, open: boolean) => void): void {
+  if (s.node.role === 'group') onToggle(s.id, !s.open)
+  else onOpen(s.node)
+}
+
 /** Children by parent; '' has the roots. Nodes whose parent is not there, or is itself, are roots. */
 function childrenOf(nodes: readonly Node[]): Map<string, Node[]> {
   const ids = new Set(nodes.map((n) => n.id))

@@ -19,6 +19,8 @@ const drawings = {
   scale: 'M2.4 13.6v-4M6.2 13.6V7M10 13.6V4.6M13.6 13.6V2.4',
   network: 'M8 14.2A6.2 6.2 0 1 0 8 1.8a6.2 6.2 0 0 0 0 12.4zM1.8 8h12.4M8 1.8c2 1.8 2.8 3.9 2.8 6.2S10 12.4 8 14.2C6 12.4 5.2 10.3 5.2 8S6 3.6 8 1.8z',
   budget: 'M8 1.8 13.4 4v4c0 3.1-2.2 5.2-5.4 6.2C4.8 13.2 2.6 11.1 2.6 8V4zM8 5v3.4M8 10.6v.1',
+  machine: 'M2.4 2.6h11.2v4.4H2.4zM2.4 9h11.2v4.4H2.4zM4.8 4.8h.1M4.8 11.2h.1',
+  wave: 'M1.8 5.2c2-2 4.2-2 6.2 0s4.2 2 6.2 0M1.8 10.4c2-2 4.2-2 6.2 0s4.2 2 6.2 0',
   hook: 'M8 2v6.8a2.6 2.6 0 1 1-4.4-1.9M8 2h4',
   other: 'M8 2.2 13.8 8 8 13.8 2.2 8z',
 } as const
@@ -30,6 +32,8 @@ const kinds: Record<string, Drawing> = {
   ConfigMap: 'config', ControllerRevision: 'config', Secret: 'secret', ExternalSecret: 'secret', SealedSecret: 'secret', ServiceAccount: 'account',
   Role: 'role', RoleBinding: 'role', ClusterRole: 'role', ClusterRoleBinding: 'role', PersistentVolumeClaim: 'volume', PersistentVolume: 'volume', StorageClass: 'volume',
   Namespace: 'namespace', CustomResourceDefinition: 'schema', HorizontalPodAutoscaler: 'scale', VerticalPodAutoscaler: 'scale', NetworkPolicy: 'network',
+  GRPCRoute: 'ingress', TCPRoute: 'ingress', TLSRoute: 'ingress', UDPRoute: 'ingress', App: 'deployment',
+  Node: 'machine', 'No node': 'machine', Wave: 'wave', Hooks: 'hook', Foundation: 'namespace', 'Depends on': 'cron', 'No Service': 'service',
   PodDisruptionBudget: 'budget', ResourceQuota: 'budget', LimitRange: 'budget', ValidatingWebhookConfiguration: 'role', MutatingWebhookConfiguration: 'role',
 }
 

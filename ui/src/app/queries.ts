@@ -26,14 +26,25 @@ export const appView = (k: Key) =>
   })
 
 /** The graph is asked again every few seconds while somebody looks and something moves: Pods are in no stream. */
-export const graphQuery = (k: Key, expand: readonly string[], busy: Busy) =>
+export const graphQuery = (k: Key, expand: readonly string[], busy: Busy, lens = '') =>
   queryOptions({
-    queryKey: under(k, 'graph', expand),
-    queryFn: ({ signal }) => get<Graph>(at(k, 'graph'), { expand }, signal),
+    queryKey: under(k, 'graph', lens, expand),
+    queryFn: ({ signal }) => get<Graph>(at(k, 'graph'), { expand, lens }, signal),
     placeholderData: keepPreviousData,
     refetchInterval: pollWhileLive(busy === 'busy' ? 2000 : 15_000),
   })
 export type Busy = 'busy' | 'calm'
+
+/** The states of other Apps, by namespace/name. Those that the reader may not see are not in it. */
+export const appStatesQuery = (k: Key, apps: readonly string[]) =>
+  queryOptions({
+    queryKey: under(k, 'states of', ...apps),
+    queryFn: async ({ signal }) => {
+      const page = await get<AppPage>('apps', { filter: `app:${apps.join(',')}`, limit: 100 }, signal)
+      return new Map(page.items.map((r) => [`${r.namespace}/${r.name}`, r.state]))
+    },
+    refetchInterval: pollWhileLive(15_000),
+  })
 
 export const whyQuery = (k: Key, object: string) =>
   queryOptions({

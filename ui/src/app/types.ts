@@ -6,9 +6,17 @@ import type { components } from '../api/schema'
 
 type Schemas = components['schemas']
 
+/** An object of the graph, or what a lens puts beside the objects. */
+export type Node = Schemas['Node'] & {
+  /** A group of nodes below it; or something that is named, and is not part of the App. */
+  role?: 'group' | 'outside' | undefined
+  /** Of a copy: the ID of the object. */
+  object?: string | undefined
+}
+
 export type {
   Blame, BlameLine, Change, CommitRef, Comparison, Container, Deployment, Diff, FieldDiff, Graph, ImageChange, KubeEvent, List, LogLine,
-  Manifest, Node, ObjectDiff, Plan, PlanCounts, PlanStep, ProblemBody,
+  Manifest, ObjectDiff, Plan, PlanCounts, PlanStep, ProblemBody,
 } from '../api/types'
 
 export type ID = Schemas['ObjectID']

@@ -7,8 +7,14 @@ export function stateOf(n: Pick<Node, 'health' | 'sync'>): string {
 }
 
 /** Whether there is nothing to say about it. */
-export function isCalm(n: Pick<Node, 'health' | 'sync'>): boolean {
-  return stateOf(n) === 'Healthy'
+export function isCalm(n: Pick<Node, 'health' | 'sync' | 'role'>): boolean {
+  return stateOf(n) === 'Healthy' || (n.role === 'outside' && n.health === '')
+}
+
+/** The ID of the object that a node stands for, undefined where it stands for several, or for one that is not the App's. */
+export function objectOf(n: Node): string | undefined {
+  if (n.role !== undefined || n.folded) return undefined
+  return n.object ?? n.id
 }
 
 /** The one fact that a node shows: the problem in words when there is one, else the first fact of the server. */
@@ -52,9 +58,9 @@ export function counted(n: number, one: string, many = `${one}s`): string {
 /** What a screen reader says: "Deployment payments-api, Failed, image not found, 2 of 14". */
 export function nameOf(n: Node, position: number, setSize: number): string {
   const message = isCalm(n) ? '' : n.message || (n.reason ? spaced(n.reason) : '')
-  const head = n.folded ? titleOf(n) : `${n.kind} ${n.name}`
+  const head = n.folded || (n.role === 'group' && n.kind !== 'Node') ? titleOf(n) : `${n.kind} ${n.name}`
   const facts = n.folded ? foldText(n) : (n.facts?.[0] ?? '')
-  return [head, n.folded ? '' : stateOf(n), message, facts, `${position} of ${setSize}`].filter((s) => s !== '').join(', ')
+  return [head, n.folded || (n.role === 'outside' && n.health === '') ? '' : stateOf(n), message, facts, `${position} of ${setSize}`].filter((s) => s !== '').join(', ')
 }
 
 /** An object's ID in parts: Kind.group/namespace/name, Kind/name. */
