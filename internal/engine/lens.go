@@ -173,6 +173,9 @@ func hosts(facts []string, rules []map[string]any) []string {
 	return facts
 }
 
+// maxSelected bounds the Pods that are told for all Services of an App together: each of many may select all of many.
+const maxSelected = 20_000
+
 // connect finds the Pods that each Service selects. The rarest label of a selector narrows the search, so that many
 // Services over many Pods stay cheap.
 func connect(nodes []GraphNode) {
@@ -186,9 +189,10 @@ func connect(nodes []GraphNode) {
 			}
 		}
 	}
+	told := 0
 	for i := range nodes {
 		n := &nodes[i]
-		if len(n.Links.selector) == 0 {
+		if len(n.Links.selector) == 0 || told >= maxSelected {
 			continue
 		}
 		var few []int
@@ -200,6 +204,7 @@ func connect(nodes []GraphNode) {
 		for _, p := range few {
 			if selects(n.Links.selector, nodes[p].Links.labels) {
 				n.Links.Targets = append(n.Links.Targets, nodes[p].ID)
+				told++
 			}
 		}
 	}
