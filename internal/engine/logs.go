@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -36,16 +37,18 @@ func (e *Engine) Logs(ctx context.Context, key Key, req LogRequest, to LogReader
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	m := newLogMerge(len(queries), req.Follow, r.line)
 	var wg sync.WaitGroup
-	for _, q := range queries {
+	for i, q := range queries {
 		wg.Go(func() {
-			if err := r.read(ctx, s.conn, q); err != nil {
-				cancel() // the reader went away
-			}
+			defer m.end(i)
+			r.read(ctx, s.conn, q, func(l LogEntry) bool { return m.put(i, l) })
 		})
 	}
+	err = m.run(ctx)
+	cancel() // the reader went away, or all have ended
 	wg.Wait()
-	return len(queries), r.ended
+	return len(queries), err
 }
 
 func noLog(req LogRequest) error {
@@ -74,11 +77,10 @@ func logQueries(pods []*unstructured.Unstructured, req LogRequest) []cluster.Log
 	return out
 }
 
-// logReading passes on what several logs say, one line at a time.
+// logReading passes on what several logs say, one call at a time.
 type logReading struct {
-	mu    sync.Mutex
-	to    LogReader
-	ended error // of the reader
+	mu sync.Mutex
+	to LogReader
 }
 
 func (r *logReading) problem(f *fault.Error) {
@@ -87,22 +89,27 @@ func (r *logReading) problem(f *fault.Error) {
 	r.to.Problem(f)
 }
 
-// read reads one log; an error means that the reader has had enough.
-func (r *logReading) read(ctx context.Context, conn *cluster.Cluster, q cluster.LogQuery) error {
-	err := conn.LogLines(ctx, q, func(l cluster.LogLine) error {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if r.ended == nil {
-			r.ended = r.to.Line(LogEntry{Pod: q.Pod, Container: q.Container, LogLine: l})
-		}
-		return r.ended
-	})
+func (r *logReading) line(l LogEntry) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err != nil && r.ended == nil && ctx.Err() == nil {
-		f := *fault.Of(err)
-		f.Where = q.Pod + "/" + q.Container
-		r.to.Problem(&f)
+	return r.to.Line(l)
+}
+
+// errUnread ends the reading of a log that nobody wants any more.
+var errUnread = errors.New("nobody reads the log any more")
+
+// read gives one log to put, until that says no. What is wrong with it is told.
+func (r *logReading) read(ctx context.Context, conn *cluster.Cluster, q cluster.LogQuery, put func(LogEntry) bool) {
+	err := conn.LogLines(ctx, q, func(l cluster.LogLine) error {
+		if !put(LogEntry{Pod: q.Pod, Container: q.Container, LogLine: l}) {
+			return errUnread
+		}
+		return nil
+	})
+	if err == nil || errors.Is(err, errUnread) || ctx.Err() != nil {
+		return
 	}
-	return r.ended
+	f := *fault.Of(err)
+	f.Where = q.Pod + "/" + q.Container
+	r.problem(&f)
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,6 +67,7 @@ func TestLogsOfAnAppsPodsAreFollowed(t *testing.T) {
 		}
 		return len(got) == 2 && got[containers[0].Pod] > 1 && got[containers[1].Pod] > 1
 	})
+	inOrder(t, p.Open(at(p, "shop", "logs", "object", object, "tail", "50")), 2)
 	pod := "Pod/" + p.Namespace + "/" + containers[0].Pod
 	ended := false
 	read(t, p.Open(at(p, "shop", "logs", "object", pod, "tail", "1")), func(event, data string) bool {
@@ -100,5 +102,28 @@ func TestLogsOfAnAppsPodsAreFollowed(t *testing.T) {
 	})
 	if !strings.Contains(problem, "has a container nope") {
 		t.Errorf("a container that is not there: %s", problem)
+	}
+}
+
+// inOrder reads a log to its end, and says what is wrong with the order of its lines. They come from so many Pods.
+func inOrder(t *testing.T, res *http.Response, pods int) {
+	t.Helper()
+	var all []httpapi.LogLine
+	from := map[string]bool{}
+	read(t, res, func(event, data string) bool {
+		var batch []httpapi.LogLine
+		if event == "lines" {
+			if err := json.Unmarshal([]byte(data), &batch); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, l := range batch {
+			from[l.Pod] = true
+		}
+		all = append(all, batch...)
+		return event == "end"
+	})
+	if len(from) != pods || !slices.IsSortedFunc(all, func(a, b httpapi.LogLine) int { return a.At.Compare(b.At) }) {
+		t.Errorf("%d lines of %d Pods are not in order, or not all: %+v", len(all), len(from), all)
 	}
 }
