@@ -1,9 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"testing"
+	"runtime"
 	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
@@ -65,24 +66,15 @@ func measureRender(ctx context.Context, c config, r *report) error {
 				return err
 			}
 		}
-		alone, err := timed(c, library)
+		costs, err := timed(ctx, c, library, by(one.inside), by(pool))
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: %w", one.name, err)
 		}
-		for _, way := range []struct {
-			name string
-			run  func() error
-		}{{"in process", by(one.inside)}, {"across the worker", by(pool)}} {
-			got, err := timed(c, way.run)
-			if err != nil {
-				return fmt.Errorf("%s %s: %w", one.name, way.name, err)
-			}
-			note := fmt.Sprintf("allocations %d, of the library %d", got.allocs, alone.allocs)
-			if way.name != "in process" {
-				note = fmt.Sprintf("allocations %d in the daemon", got.allocs)
-			}
-			r.ratio("warm render, "+one.name+", "+way.name, micros(got.each), micros(alone.each), "µs", note)
-		}
+		alone, inside, across := costs[0], costs[1], costs[2]
+		r.ratio("warm render, "+one.name+", in process", micros(inside.each), micros(alone.each), "µs",
+			fmt.Sprintf("allocations %d, of the library %d", inside.allocs, alone.allocs))
+		r.ratio("warm render, "+one.name+", across the worker", micros(across.each), micros(alone.each), "µs",
+			fmt.Sprintf("allocations %d in the daemon", across.allocs))
 	}
 	return nil
 }
@@ -95,35 +87,42 @@ type cost struct {
 	allocs int64
 }
 
-// timed is the best of several rounds of testing.Benchmark: what disturbs a round makes it slower, never faster.
-func timed(c config, f func() error) (cost, error) {
-	rounds := 5
+// timed measures several ways to do the same in turns, so that what else the machine does disturbs all of them alike, and
+// takes of each the best turn: what disturbs a turn makes it slower, never faster.
+func timed(ctx context.Context, c config, ways ...func() error) ([]cost, error) {
+	turns, each := 25, 200*time.Millisecond
 	if c.quick {
-		rounds = 1
+		turns, each = 3, 50*time.Millisecond
 	}
-	if err := f(); err != nil {
-		return cost{}, err
-	}
-	best, failed := cost{}, error(nil)
-	for range rounds {
-		res := testing.Benchmark(func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if err := f(); err != nil {
-					failed = err
-					b.FailNow()
-				}
+	best := make([]cost, len(ways))
+	for turn := range turns + 1 {
+		for i, way := range ways {
+			got, err := repeated(way, each)
+			if err != nil || ctx.Err() != nil {
+				return nil, cmp.Or(err, ctx.Err())
 			}
-		})
-		if failed != nil {
-			return cost{}, failed
-		}
-		each := time.Duration(float64(res.T) / float64(res.N))
-		if best.each == 0 || each < best.each {
-			best = cost{each: each, allocs: res.AllocsPerOp()}
+			if turn > 0 && (best[i].each == 0 || got.each < best[i].each) { // the first turn warms up
+				best[i] = got
+			}
 		}
 	}
 	return best, nil
+}
+
+// repeated calls f for a while, and begins with an empty garbage collector.
+func repeated(f func() error, atLeast time.Duration) (cost, error) {
+	runtime.GC()
+	var from, to runtime.MemStats
+	runtime.ReadMemStats(&from)
+	begin, n := time.Now(), 0
+	for ; time.Since(begin) < atLeast; n++ {
+		if err := f(); err != nil {
+			return cost{}, err
+		}
+	}
+	took := time.Since(begin)
+	runtime.ReadMemStats(&to)
+	return cost{each: took / time.Duration(n), allocs: int64(to.Mallocs-from.Mallocs) / int64(n)}, nil
 }
 
 func overlayAlone(_ context.Context, text []byte) (func() error, error) {
