@@ -89,7 +89,9 @@ type Wall struct {
 	Groups   []WallGroup `json:"groups"`
 	Problems []AppRow    `json:"problems"`
 	Causes   []Cause     `json:"causes"`
-	Day      DaySummary  `json:"day"` // the last 24 hours
+	Day      DaySummary  `json:"day"`   // the last 24 hours
+	Epoch    string      `json:"epoch"` // as in AppPage
+	Seq      uint64      `json:"seq"`
 }
 
 // StateCounts is how many Apps are in each state.

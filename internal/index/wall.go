@@ -40,8 +40,8 @@ func (g Group) of(r *httpapi.AppRow) string {
 
 // Wall is the fleet at a glance, without the day's summary, which is not the index's to know.
 func (x *Index) Wall(s Scope, f filter.Filter, g Group, now time.Time) httpapi.Wall {
-	all, _ := x.view(s)
-	out := httpapi.Wall{Counts: httpapi.StateCounts{}, Groups: []httpapi.WallGroup{}, Problems: []httpapi.AppRow{}, Causes: []httpapi.Cause{}}
+	all, seq := x.view(s)
+	out := httpapi.Wall{Epoch: x.epoch, Seq: seq, Counts: httpapi.StateCounts{}, Groups: []httpapi.WallGroup{}, Problems: []httpapi.AppRow{}, Causes: []httpapi.Cause{}}
 	var matched []*entry
 	for _, e := range all {
 		if f.Match(&e.fold, now) {

@@ -53,6 +53,7 @@ func (s *Server) listCalls() []operation {
 		get("apps", operation{doc: "Apps, a page at a time.", query: appsQuery{}, answer: httpapi.AppPage{}, handle: s.apps}),
 		get("apps/facets", operation{doc: "How many Apps match, by value.", query: facetsQuery{}, answer: httpapi.Facets{}, handle: s.facets}),
 		get("apps/wall", operation{doc: "The fleet at a glance.", query: wallQuery{}, answer: httpapi.Wall{}, handle: s.wall}),
+		get("apps/matrix", operation{doc: "Which version runs where: Apps by component and environment.", query: matrixQuery{}, answer: httpapi.Matrix{}, handle: s.matrix}),
 		get("search", operation{doc: "What a palette finds, best first.", query: searchQuery{}, answer: httpapi.List[httpapi.SearchHit]{}, handle: s.search}),
 		get("stream", operation{
 			doc:   "Apps as they change. Events: apps (this schema), reset (read the lists again), signout (a Problem). See docs/api.md.",
