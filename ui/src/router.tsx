@@ -1,4 +1,4 @@
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet } from '@tanstack/react-router'
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet, retainSearchParams } from '@tanstack/react-router'
 import { appSearch } from './app/search'
 import { Shell } from './shell/Shell'
 import { parseSearch, writeSearch } from './search'
@@ -21,7 +21,8 @@ function pick<const K extends string>(...keys: K[]) {
   }
 }
 
-const root = createRootRoute({ component: () => <Shell><Outlet /></Shell>, notFoundComponent: NotFound, errorComponent: Crash })
+// The scope goes along to every page.
+const root = createRootRoute({ validateSearch: pick('namespace', 'cluster'), search: { middlewares: [retainSearchParams(['namespace', 'cluster'])] }, component: () => <Shell><Outlet /></Shell>, notFoundComponent: NotFound, errorComponent: Crash })
 const at = <const P extends string>(path: P) => ({ getParentRoute: () => root, path })
 
 export const overviewRoute = createRoute({ ...at('/'), validateSearch: pick('group', 'filter', 'tv', 'colour'), component: lazyRouteComponent(() => import('./pages/overview/Overview')) })

@@ -39,13 +39,19 @@ export function get<T>(path: string, params?: Params, signal?: AbortSignal): Pro
 }
 
 /** post sends a wish, once it is known who sends it (the sign-in itself waits for nothing). It throws a Failure. */
-export async function post<T>(path: string, body?: unknown): Promise<T> {
+export const post = <T>(path: string, body?: unknown): Promise<T> => write<T>('POST', path, body)
+/** put keeps something under a name, as post sends. */
+export const put = <T>(path: string, body: unknown): Promise<T> => write<T>('PUT', path, body)
+/** del takes something away, as post sends. */
+export const del = (path: string): Promise<void> => write<void>('DELETE', path)
+
+async function write<T>(method: 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<T> {
   const headers: Record<string, string> = {}
   const csrf = path === 'signin' ? undefined : (await sessionKnown()).csrf
   if (csrf) headers['X-Plumb-CSRF'] = csrf
-  if (body === undefined) return call<T>(apiURL(path), { method: 'POST', headers })
+  if (body === undefined) return call<T>(apiURL(path), { method, headers })
   headers['Content-Type'] = 'application/json'
-  return call<T>(apiURL(path), { method: 'POST', headers, body: JSON.stringify(body) })
+  return call<T>(apiURL(path), { method, headers, body: JSON.stringify(body) })
 }
 
 async function call<T>(url: string, init: RequestInit): Promise<T> {

@@ -1,6 +1,6 @@
 import { queryOptions, infiniteQueryOptions, keepPreviousData } from '@tanstack/react-query'
 import { enc, get } from './client'
-import type { AppPage, AppRow, Can, Change, Channel, Cluster, DORA, Facets, List, Me, Repository, SearchHit, Wall } from './types'
+import type { AppPage, AppRow, Can, Change, Channel, Cluster, DORA, Facets, List, Matrix, Me, Repository, SearchHit, Wall } from './types'
 
 // Every list and page of the console by one key; the live stream patches what stands under 'apps', see src/live.
 
@@ -17,6 +17,15 @@ export const appsQuery = ({ filter = '', sort = '' }: ListQuery, limit = PAGE) =
   infiniteQueryOptions({
     queryKey: ['apps', 'list', { filter, sort, limit }],
     queryFn: ({ pageParam, signal }) => get<AppPage>('apps', { filter, sort, cursor: pageParam, limit }, signal),
+    initialPageParam: '',
+    getNextPageParam: (page) => page.next || undefined,
+    placeholderData: keepPreviousData,
+  })
+
+export const matrixQuery = (filter = '') =>
+  infiniteQueryOptions({
+    queryKey: ['apps', 'matrix', filter],
+    queryFn: ({ pageParam, signal }) => get<Matrix>('apps/matrix', { filter, cursor: pageParam, limit: PAGE }, signal),
     initialPageParam: '',
     getNextPageParam: (page) => page.next || undefined,
     placeholderData: keepPreviousData,

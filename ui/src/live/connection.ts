@@ -1,6 +1,6 @@
 import type { AppsDelta, ProblemBody } from '../api/types'
 import { eventParser, type ServerEvent } from './sse'
-import type { Message, Status } from './protocol'
+import { after, type Message, type Status } from './protocol'
 
 /** Steps between attempts, in seconds; the last one stays. Each gets up to a quarter of jitter on top. */
 export const BACKOFF = [1, 5, 25, 60] as const
@@ -9,6 +9,8 @@ const SILENCE = 45_000
 
 export interface Options {
   url: string
+  /** The `<epoch>-<seq>` of what was read before; absent: changes are told from the connection on. */
+  since?: string | undefined
   emit: (m: Message) => void
   fetch?: typeof fetch
   now?: () => number
@@ -21,7 +23,8 @@ export interface Options {
  * It ends at 401, 403 and `signout`, and begins again when told.
  */
 export class Connection {
-  private readonly o: Required<Options>
+  private readonly o: Required<Omit<Options, 'since'>>
+  private from: string
   private lastID = ''
   private failures = 0
   private since = 0
@@ -31,7 +34,8 @@ export class Connection {
   private told = 0
   status: Status = { kind: 'idle' }
 
-  constructor(o: Options) {
+  constructor({ since = '', ...o }: Options) {
+    this.from = since
     this.o = { fetch: (...a) => fetch(...a), now: Date.now, random: Math.random, ...o }
   }
 
@@ -50,6 +54,13 @@ export class Connection {
     void this.run()
   }
 
+  /** missed says whether something may have been told, before now, that a reader of a page with this ID has not seen. */
+  missed(since: string | undefined): boolean {
+    if (!since) return false
+    const told = this.lastID || this.from
+    return told === '' || after(told, since)
+  }
+
   stop() {
     clearTimeout(this.timer)
     clearTimeout(this.watchdog)
@@ -63,6 +74,12 @@ export class Connection {
     this.o.emit({ kind: 'status', status })
   }
 
+  // Until the first event has an ID, the first page's says from where on; the header says it afterwards.
+  private address(): string {
+    if (this.from === '' || this.lastID !== '') return this.o.url
+    return `${this.o.url}${this.o.url.includes('?') ? '&' : '?'}since=${encodeURIComponent(this.from)}`
+  }
+
   private async run() {
     const abort = (this.abort = new AbortController())
     const headers: Record<string, string> = { Accept: 'text/event-stream' }
@@ -70,7 +87,7 @@ export class Connection {
     let message = 'The server does not answer.'
     this.beat()
     try {
-      const answer = await this.o.fetch(this.o.url, { headers, credentials: 'same-origin', cache: 'no-store', signal: abort.signal })
+      const answer = await this.o.fetch(this.address(), { headers, credentials: 'same-origin', cache: 'no-store', signal: abort.signal })
       if (answer.status === 401 || answer.status === 403) return this.ended(await problem(answer))
       if (!answer.ok || !answer.body) throw new Error(`The server answered ${answer.status}.`)
       this.alive(true)
@@ -112,7 +129,7 @@ export class Connection {
   private ended(problem: ProblemBody) {
     clearTimeout(this.timer)
     clearTimeout(this.watchdog)
-    this.lastID = ''
+    this.lastID = this.from = ''
     this.set({ kind: 'out', problem })
     this.abort?.abort()
   }

@@ -3,7 +3,7 @@ import { useEffect, useSyncExternalStore } from 'react'
 import { apiURL } from '../api/client'
 import { forgetSession, onSession, sessionState, signedOut } from '../api/session'
 import type { AppPage, AppRow, AppsDelta, Wall } from '../api/types'
-import { keyOf, patchPages, patchWall } from './patch'
+import { keyOf, oldest, patchPages, patchWall } from './patch'
 import type { Message, Status } from './protocol'
 import { openTransport, type Transport } from './transport'
 
@@ -35,6 +35,8 @@ export function startLive(client: QueryClient) {
     if (!document.hidden && again.size > 0 && !timer) timer = setTimeout(refresh, 100)
   })
 
+  let blind = false // begun without knowing what was read before
+  let waiting: (() => void) | undefined
   const take = (m: Message) => {
     if (m.kind === 'status') {
       const before = status.kind
@@ -43,6 +45,11 @@ export function startLive(client: QueryClient) {
       if (m.status.kind === 'out') signedOut(m.status.problem)
       // Somebody signed in again in another tab of this browser.
       if (m.status.kind === 'live' && before === 'out' && sessionState().status === 'out') forgetSession()
+      // What a page without a list read before the stream began may be old by now.
+      if (m.status.kind === 'live' && blind) {
+        blind = false
+        void client.invalidateQueries({ predicate: (q) => q.queryKey[0] === 'app' && q.queryKey.length === 3 && q.state.dataUpdatedAt > 0 })
+      }
       // Pages that could not be read while the server was away are read now.
       if (m.status.kind === 'live' && before === 'down') void client.invalidateQueries({ predicate: (q) => q.state.status === 'error' })
     } else if (m.kind === 'reset') {
@@ -52,15 +59,40 @@ export function startLive(client: QueryClient) {
       deltaListeners.forEach((f) => f(m.delta))
     }
   }
+  const start = (since: string | undefined) => {
+    waiting?.()
+    waiting = undefined
+    blind = since === undefined
+    send?.({ kind: 'start', url: apiURL('stream'), since })
+  }
   const follow = () => {
-    const s = sessionState().status
-    if (s === 'in') {
-      send ??= openTransport(take)
-      send({ kind: 'start', url: apiURL('stream') })
-    }
+    if (sessionState().status !== 'in') return
+    send ??= openTransport(take)
+    waiting?.()
+    waiting = firstPage(client, start)
   }
   onSession(follow)
   follow()
+}
+
+/** How long the stream waits for the first list. A page that has none does without. */
+const FIRST = 1000
+
+/** firstPage calls start once: with the ID of the oldest list that was read, as soon as there is one, or without. The answer ends the wait. */
+function firstPage(client: QueryClient, start: (since: string | undefined) => void): () => void {
+  const cache = client.getQueryCache()
+  const look = () => {
+    const since = oldest(cache.findAll({ queryKey: ['apps'] }).map((q) => q.state.data))
+    if (since !== undefined) start(since)
+    return since !== undefined
+  }
+  if (look()) return () => {}
+  const off = cache.subscribe((e) => void (e.type === 'updated' && e.action.type === 'success' && e.query.queryKey[0] === 'apps' && look()))
+  const timer = setTimeout(() => start(undefined), FIRST)
+  return () => {
+    off()
+    clearTimeout(timer)
+  }
 }
 
 function apply(client: QueryClient, delta: AppsDelta, soon: (key: readonly unknown[]) => void) {
@@ -75,6 +107,7 @@ function apply(client: QueryClient, delta: AppsDelta, soon: (key: readonly unkno
     soon(q.queryKey)
   }
   soon(['apps', 'facets'])
+  soon(['apps', 'matrix'])
   for (const row of delta.rows ?? []) {
     const key = ['app', row.namespace, row.name]
     if (client.getQueryData(key)) client.setQueryData(key, (old: AppRow | undefined) => ({ ...old, ...row }))

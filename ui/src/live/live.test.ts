@@ -2,8 +2,8 @@ import type { InfiniteData } from '@tanstack/react-query'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { AppPage, AppRow, Wall } from '../api/types'
 import { Connection } from './connection'
-import { patchPages, patchWall } from './patch'
-import type { Message } from './protocol'
+import { oldest, patchPages, patchWall } from './patch'
+import { after, type Message } from './protocol'
 import { eventParser, type ServerEvent } from './sse'
 
 const row = (name: string, state = 'Synced', more: Partial<AppRow> = {}): AppRow => ({ namespace: 'shop', name, cluster: 'c', state, since: '2026-01-01T00:00:00Z', sync: 'Synced', health: 'Healthy', objects: 1, ...more })
@@ -47,7 +47,7 @@ describe('rows on the screen', () => {
   })
   it('are not invented', () => expect(patchPages(undefined, { rows: [row('a')] })).toEqual({ data: undefined, stale: false }))
 
-  const wall: Wall = { total: 2, counts: { Failed: 2 }, groups: [], problems: [row('a', 'Failed'), row('b', 'Failed')], causes: [], day: { deployments: 0, failed: 0, rolledBack: 0, drift: 0 } }
+  const wall: Wall = { epoch: 'e', seq: 1, total: 2, counts: { Failed: 2 }, groups: [], problems: [row('a', 'Failed'), row('b', 'Failed')], causes: [], day: { deployments: 0, failed: 0, rolledBack: 0, drift: 0 } }
   it('leave "needs you" when they are well again', () => expect(patchWall(wall, { rows: [row('a')], counts: { Failed: 1, Synced: 1 } }, true)).toMatchObject({ counts: { Failed: 1 }, problems: [{ name: 'b' }] }))
   it('do not change the counts of a filtered wall', () => expect(patchWall(wall, { counts: { Failed: 9 } }, false)?.counts).toEqual({ Failed: 2 }))
 })
@@ -72,6 +72,14 @@ const hangs = (text: string) => () =>
 const status = (code: number, body = '{}') => () => new Response(body, { status: code })
 const down = () => Promise.reject(new TypeError('no network'))
 
+describe('what was read first', () => {
+  const page = (epoch: string, seq: number) => ({ items: [], epoch, seq })
+  it('is the oldest of all pages and walls', () => expect(oldest([undefined, { pages: [page('e', 9), page('e', 7)], pageParams: [] }, { total: 1, epoch: 'e', seq: 8 }])).toBe('e-7'))
+  it('is nothing where only counts were read', () => expect(oldest([{ total: 3, facets: [] }, undefined])).toBeUndefined())
+  const cases: [string, string, boolean][] = [['a-b-9', 'a-b-9', false], ['a-b-10', 'a-b-9', true], ['a-b-8', 'a-b-9', false], ['x-1', 'y-1', true]]
+  for (const [id, since, want] of cases) it(`${id} ${want ? 'tells more than' : 'is in'} ${since}`, () => expect(after(id, since)).toBe(want))
+})
+
 describe('the connection', () => {
   beforeEach(() => void vi.useFakeTimers())
   afterEach(() => void vi.useRealTimers())
@@ -82,6 +90,19 @@ describe('the connection', () => {
     return { c, messages, kinds: () => messages.flatMap((m) => (m.kind === 'status' ? [m.status.kind] : [m.kind])) }
   }
 
+  it('begins where the first page ends, and later where the last event did', async () => {
+    const s = server(down, ends('id: e-9\nevent: apps\ndata: {}\n\n'), hangs(': x\n\n'))
+    const c = new Connection({ url: '/stream', since: 'e-7', emit: () => {}, fetch: s.fetch, random: () => 1 })
+    c.start()
+    await vi.advanceTimersByTimeAsync(20_000)
+    expect(vi.mocked(s.fetch).mock.calls.map((a) => a[0])).toEqual(['/stream?since=e-7', '/stream?since=e-7', '/stream'])
+    expect(s.headers.map((h) => h.get('last-event-id'))).toEqual([null, null, 'e-9'])
+    expect([c.missed('e-8'), c.missed('e-9'), c.missed('other-9'), c.missed(undefined)]).toEqual([true, false, true, false])
+  })
+  it('cannot tell a newcomer what it told before it knew where it began', () => {
+    const { c } = open(server(hangs(': x\n\n')))
+    expect([c.missed('e-1'), c.missed(undefined)]).toEqual([true, false])
+  })
   it('asks at most twice a minute while the server is down, from the second minute on', async () => {
     const s = server(down)
     open(s)

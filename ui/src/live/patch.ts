@@ -46,3 +46,14 @@ export function patchWall(wall: Wall | undefined, delta: AppsDelta, unfiltered: 
   const problems = wall.problems.filter((p) => !gone.has(keyOf(p)) && rows.get(keyOf(p))?.state !== 'Synced').map((p) => rows.get(keyOf(p)) ?? p)
   return { ...wall, problems, counts: unfiltered && delta.counts ? delta.counts : wall.counts }
 }
+
+/** oldest is the `<epoch>-<seq>` of the oldest of what was read: pages of a list, walls. Of several runs of the server, the first counts. */
+export function oldest(read: readonly unknown[]): string | undefined {
+  let least: { epoch: string; seq: number } | undefined
+  for (const one of read.flatMap((d) => ((d as Partial<InfiniteData<unknown>> | undefined)?.pages ?? [d]) as unknown[])) {
+    const { epoch, seq } = (one ?? {}) as { epoch?: unknown; seq?: unknown }
+    if (typeof epoch !== 'string' || epoch === '' || typeof seq !== 'number') continue
+    if (!least || (epoch === least.epoch && seq < least.seq)) least = { epoch, seq }
+  }
+  return least && `${least.epoch}-${least.seq}`
+}

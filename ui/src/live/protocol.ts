@@ -11,5 +11,13 @@ export type Status =
 /** Message goes from the connection to every tab. */
 export type Message = { kind: 'status'; status: Status } | { kind: 'apps'; delta: AppsDelta } | { kind: 'reset' }
 
-/** Command goes from a tab to the connection. */
-export type Command = { kind: 'start'; url: string } | { kind: 'retry' } | { kind: 'stop' } | { kind: 'bye' }
+/** Command goes from a tab to the connection. since is the `<epoch>-<seq>` of the first page that the tab read. */
+export type Command = { kind: 'start'; url: string; since?: string | undefined } | { kind: 'retry' } | { kind: 'stop' } | { kind: 'bye' }
+
+/** after says whether an event's ID is a later one than another, or of another run of the server: between them something was told. */
+export function after(id: string, since: string): boolean {
+  const cut = (text: string) => [text.slice(0, text.lastIndexOf('-')), Number(text.slice(text.lastIndexOf('-') + 1))] as const
+  const [epoch, seq] = cut(id)
+  const [epochThen, seqThen] = cut(since)
+  return epoch !== epochThen || seq > seqThen
+}

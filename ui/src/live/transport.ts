@@ -31,6 +31,7 @@ function byLock(take: (m: Message) => void): Transport {
   const channel = typeof BroadcastChannel === 'function' ? new BroadcastChannel('plumb-live') : undefined
   let connection: Connection | undefined
   let url = ''
+  let since: string | undefined
   let leader = false
   const tell = (m: Message) => {
     take(m)
@@ -39,9 +40,13 @@ function byLock(take: (m: Message) => void): Transport {
   const obey = (c: Command) => {
     if (c.kind === 'start') {
       url = c.url
+      since = c.since
       if (!leader) return
-      if (connection && (connection.status.kind === 'live' || connection.status.kind === 'connecting' || connection.status.kind === 'down')) return tell({ kind: 'status', status: connection.status })
-      connection = new Connection({ url, emit: tell })
+      if (connection && ['live', 'connecting', 'down'].includes(connection.status.kind)) {
+        tell({ kind: 'status', status: connection.status })
+        return connection.missed(since) ? tell({ kind: 'reset' }) : undefined
+      }
+      connection = new Connection({ url, since, emit: tell })
       connection.start()
     } else if (c.kind === 'retry') connection?.retry()
     else if (c.kind === 'stop') connection?.stop()
@@ -53,7 +58,7 @@ function byLock(take: (m: Message) => void): Transport {
     }
   const lead = () => {
     leader = true
-    if (url) obey({ kind: 'start', url })
+    if (url) obey({ kind: 'start', url, since })
   }
   if (channel && navigator.locks) {
     void navigator.locks.request('plumb-live', () => {

@@ -18,9 +18,13 @@ function take(port: MessagePort, c: Command) {
     case 'start':
       if (!connection || status.kind === 'out' || status.kind === 'idle') {
         connection?.stop()
-        connection = new Connection({ url: c.url, emit })
+        connection = new Connection({ url: c.url, since: c.since, emit })
         connection.start()
-      } else port.postMessage({ kind: 'status', status } satisfies Message)
+      } else {
+        port.postMessage({ kind: 'status', status } satisfies Message)
+        // What was told before this tab came, it reads.
+        if (connection.missed(c.since)) port.postMessage({ kind: 'reset' } satisfies Message)
+      }
       return
     case 'retry':
       return connection?.retry()

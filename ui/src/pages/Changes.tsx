@@ -7,6 +7,7 @@ import type { Change, FieldDiff } from '../api/types'
 import { Ago, Button, Chip, EmptyState, Icon, Problem, Skeleton, T, VirtualList, exact, plain, short } from '../components'
 import { pollWhileLive } from '../live'
 import { useKeys } from '../shell/keys'
+import { useScope, within } from '../shell/scope'
 import { Page } from '../shell/Page'
 import css from './Changes.module.css'
 
@@ -37,7 +38,7 @@ export default function Changes() {
   const search = route.useSearch()
   const navigate = useNavigate({ from: '/changes' })
   const { filter, kind, app } = search
-  const q = useInfiniteQuery({ ...changesQuery({ filter, kind, app }), refetchInterval: pollWhileLive(15_000) })
+  const q = useInfiniteQuery({ ...changesQuery({ filter: within(useScope(), filter), ...(kind ? { kind } : {}), ...(app ? { app } : {}) }), refetchInterval: pollWhileLive(15_000) })
   const rows = useMemo(() => q.data?.pages.flatMap((p) => p.items) ?? [], [q.data])
   const { hasNextPage, isFetching, fetchNextPage } = q
   const more = useCallback(() => {

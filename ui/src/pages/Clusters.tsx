@@ -6,7 +6,9 @@ import type { Cluster } from '../api/types'
 import { Ago, Button, Command, EmptyState, Num, Problem, Skeleton, STATES, StateGlyph, T } from '../components'
 import { pollWhileLive } from '../live'
 import { Page } from '../shell/Page'
+import { matches, useScope } from '../shell/scope'
 import { quote } from './apps/filter'
+import { OutOfScope } from './OutOfScope'
 import css from './Places.module.css'
 
 const ADD = `kubectl -n plumb-system create secret generic prod-eu --from-file=kubeconfig=prod-eu.kubeconfig
@@ -21,10 +23,11 @@ END`
 /** Clusters are where Apps run: whether we reach them, and how their Apps are. */
 export default function Clusters() {
   const q = useQuery({ ...clustersQuery, refetchInterval: pollWhileLive(10_000) })
-  const items = q.data?.items
+  const scope = useScope()
+  const items = q.data?.items.filter((c) => matches(scope.cluster, c.name))
   const lost = items?.filter((c) => !c.connected).length ?? 0
   return (
-    <Page title="Clusters" lead={items && (lost === 0 ? `${items.length === 1 ? 'One cluster' : `${items.length} clusters`}, all in contact.` : `${lost} of ${items.length} out of contact.`)}>
+    <Page title="Clusters" lead={items && items.length > 0 && (lost === 0 ? `${items.length === 1 ? 'One cluster' : `${items.length} clusters`}, all in contact.` : `${lost} of ${items.length} out of contact.`)}>
       {q.error && (
         <Problem what="Reading the clusters" problem={problemOf(q.error)}>
           <Button small onClick={() => void q.refetch()}>
@@ -34,6 +37,8 @@ export default function Clusters() {
       )}
       {!items ? (
         !q.error && <Skeleton rows={5} height={40} />
+      ) : items.length === 0 && q.data!.items.length > 0 ? (
+        <OutOfScope title="No cluster in this scope" part="cluster" />
       ) : items.length === 0 ? (
         <EmptyState title="No cluster yet" icon="clusters">
           <p>Plumb applies to the cluster that it runs in as soon as an App is there. Another one is a Secret with a kubeconfig, and a resource that names it; Apps then say <code>destination: {'{cluster: prod-eu}'}</code>.</p>

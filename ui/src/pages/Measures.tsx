@@ -6,6 +6,7 @@ import { doraQuery } from '../api/queries'
 import type { Deployment, DORA, DORADay } from '../api/types'
 import { Ago, Button, CommitRef, EmptyState, Icon, Problem, Skeleton, StateGlyph, T, duration } from '../components'
 import { Page } from '../shell/Page'
+import { useScope, within } from '../shell/scope'
 import { Bars } from './Bars'
 import css from './Measures.module.css'
 
@@ -19,7 +20,7 @@ export default function Measures() {
   const days = ranges.find((d) => String(d) === search.days) ?? 30
   const [now] = useState(() => Date.now())
   const from = search.from ?? new Date(now - days * 86_400_000).toISOString().slice(0, 10) + 'T00:00:00Z'
-  const params = { filter: search.filter, app: search.app, from, to: search.to }
+  const params = { filter: within(useScope(), search.filter), app: search.app, from, to: search.to }
   const q = useQuery(doraQuery(params))
   const set = (part: Partial<typeof search>) => void navigate({ search: (s) => ({ ...s, ...part }), replace: true })
   const table = search.as === 'table'

@@ -6,13 +6,16 @@ import type { Repository, RepositoryTest } from '../api/types'
 import { Ago, Button, Command, EmptyState, Icon, Num, Problem, Skeleton, T, duration, short } from '../components'
 import { pollWhileLive } from '../live'
 import { Page } from '../shell/Page'
+import { matches, useScope } from '../shell/scope'
 import { quote } from './apps/filter'
+import { OutOfScope } from './OutOfScope'
 import css from './Places.module.css'
 
 /** Repositories are where desired state comes from. Each can be asked now, and says the server's exact words. */
 export default function Repositories() {
   const q = useQuery({ ...repositoriesQuery, refetchInterval: pollWhileLive(10_000) })
-  const items = q.data?.items
+  const scope = useScope()
+  const items = q.data?.items.filter((r) => matches(scope.namespace, r.namespace))
   const bad = items?.filter((r) => r.problem).length ?? 0
   return (
     <Page title="Repositories" lead={items && items.length > 0 && (bad === 0 ? 'All can be read.' : `${bad} of ${items.length} cannot be read.`)}>
@@ -25,6 +28,8 @@ export default function Repositories() {
       )}
       {!items ? (
         !q.error && <Skeleton rows={5} height={40} />
+      ) : items.length === 0 && q.data!.items.length > 0 ? (
+        <OutOfScope title="No repository in this scope" part="namespace" />
       ) : items.length === 0 ? (
         <EmptyState title="No repository yet" icon="repositories">
           <p>A Repository says where Git is. A public one needs no credentials; for a private one, name a Secret with username and password, or a deploy key.</p>

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import type { AppRow, Plan } from '../api/types'
+import type { AppRow, Matrix, Plan } from '../api/types'
 import { parseSearch, writeSearch } from '../search'
-import { components, environments, usual } from './apps/AppsMatrix'
-import { version } from './apps/AppsList'
+import { environments, once, usual } from './apps/AppsMatrix'
+import { blamed } from './apps/NoMatch'
 import { easy, limit } from './apps/BulkPlan'
 import { cellSizes, corner, height, place, problemsIn, tally } from './overview/cells'
 import { headline } from './overview/Overview'
@@ -38,17 +38,22 @@ describe('the wall', () => {
 })
 
 describe('the matrix', () => {
+  const count = (value: string) => ({ value, count: 1 })
   it('puts what comes first in a delivery left, and what has no environment last', () => {
-    const rows = ['prod', 'dev', undefined, 'staging', 'emea'].map((environment) => row({ environment }))
-    expect(environments(rows, undefined)).toEqual(['dev', 'staging', 'prod', 'emea', '–'])
+    expect(environments(['prod', 'dev', '', 'staging', 'emea'].map(count)).columns).toEqual(['dev', 'staging', 'prod', 'emea', ''])
   })
-  it('has a row for each component', () => {
-    const lines = components([row({ name: 'web-dev', component: 'web', environment: 'dev' }), row({ name: 'web-prod', component: 'web', environment: 'prod' }), row({ name: 'api', environment: 'dev' })])
-    expect(lines.map((l) => [l.name, [...l.cells.keys()]])).toEqual([['api', ['dev']], ['web', ['dev', 'prod']]])
+  it('shows the environments with the most Apps, and says which are left out', () => {
+    const { columns, left } = environments(Array.from({ length: 14 }, (_, i) => count(`e${i}`)))
+    expect([columns.length, left]).toEqual([12, ['e12', 'e13']])
   })
-  it('knows the version that most run', () => expect(usual(new Map([['dev', [row({ images: ['a:2'] })]], ['prod', [row({ images: ['a:1'] }), row({ images: ['a:1'] })]]]))).toBe('1'))
-  const versions: [string[] | undefined, string][] = [[['web:2.14.1'], '2.14.1'], [['shop/web@sha256:abcdef0123'], 'abcdef0'], [['host:5000/web'], 'host:5000/web'], [undefined, '1234567']]
-  for (const [images, want] of versions) it(`calls ${String(images)} ${want}`, () => expect(version(row({ images, commit: { sha: '1234567890' } }))).toBe(want))
+  it('has each component once, although one may come twice', () => {
+    const page = (...names: string[]) => ({ items: names.map((component) => ({ component, apps: 1, cells: [] })) }) as unknown as Matrix
+    expect(once([page('a', 'b'), page('b', 'c')]).map((r) => r.component)).toEqual(['a', 'b', 'c'])
+  })
+  it('knows the version that most run', () => {
+    const cell = (environment: string, ...images: string[]) => ({ environment, count: images.length, apps: images.map((i) => row({ images: [i] })) })
+    expect(usual({ cells: [cell('dev', 'a:2'), cell('prod', 'a:1', 'a:1')] })).toBe('1')
+  })
 })
 
 describe('a plan over many Apps', () => {
@@ -81,4 +86,10 @@ describe('addresses', () => {
 
 describe('a value in a change', () => {
   it('is said in a few words', () => expect([value(undefined), value(4), value({ a: 1 }), value('x'.repeat(200)).length]).toEqual(['nothing', '4', '{"a":1}', 80]))
+})
+
+describe('an empty list names what can be removed', () => {
+  it('a term of the filter', () => expect(blamed({ term: 'cluster:x', without: 3 }, 'web cluster:X', {})).toEqual({ term: 'cluster:x' }))
+  it('the part of the scope, which nobody typed as a term', () => expect(blamed({ term: 'namespace:shop', without: 3 }, 'web', { namespace: 'shop' })).toEqual({ part: 'namespace' }))
+  it('the term, where it stands in both', () => expect(blamed({ term: 'namespace:shop', without: 3 }, 'namespace:shop', { namespace: 'shop' })).toEqual({ term: 'namespace:shop' }))
 })

@@ -6,6 +6,7 @@ import { flipTheme, isDark, useAppearance } from './appearance'
 import { ConnectionBanner, ConnectionState } from './ConnectionState'
 import { useKeys, type Bindings } from './keys'
 import { LATER, PLACES, type Place } from './places'
+import { ScopePicker } from './ScopePicker'
 import { Toasts } from './toast'
 import { UserMenu } from './UserMenu'
 import css from './Shell.module.css'
@@ -50,6 +51,7 @@ export function Shell({ children }: { children: ReactNode }) {
           <span>Search apps, objects, pages</span>
           <Kbd>Ctrl K</Kbd>
         </button>
+        <ScopePicker />
         <div className={css.tools}>
           <ConnectionState />
           <ThemeButton />

@@ -1,19 +1,24 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
-import { useCallback, useDeferredValue, useEffect, useMemo, useState } from 'react'
+import { useCallback, useEffect, useMemo, useState } from 'react'
 import { problemOf } from '../../api/client'
 import { appsQuery, facetsQuery } from '../../api/queries'
-import type { AppPage, AppRow, EmptyHint } from '../../api/types'
-import { Button, EmptyState, Icon, Num, Problem, Skeleton, T } from '../../components'
+import type { AppPage, AppRow, Facets } from '../../api/types'
+import { Button, Icon, Num, Problem, Skeleton } from '../../components'
 import { keyOf } from '../../live'
 import { useKeys } from '../../shell/keys'
 import { Page } from '../../shell/Page'
+import { useScope, within } from '../../shell/scope'
 import { useSettled } from '../../shell/useSettled'
 import { FirstApp } from '../FirstApp'
+import { ViewsMenu } from '../views/ViewsMenu'
 import { AppsGrid } from './AppsGrid'
 import { AppsList } from './AppsList'
 import { AppsMatrix } from './AppsMatrix'
-import { FilterBar, withoutTerm } from './FilterBar'
+import { ColumnChooser } from './ColumnChooser'
+import { readColumns, type Column } from './columns'
+import { FilterBar } from './FilterBar'
+import { NoMatch } from './NoMatch'
 import { SelectionBar } from './SelectionBar'
 import css from './Apps.module.css'
 
@@ -30,6 +35,14 @@ const sorts = [
   ['deployed', 'Last deployed'],
   ['cluster', 'Cluster'],
 ] as const
+/** What many look for; as queries, which is what saved views are too. */
+const common = [
+  ['Needs attention', 'filter=state:failed,degraded,drifted,unknown'],
+  ['Waits for somebody', 'filter=state:waiting'],
+  ['Deploying now', 'filter=state:deploying'],
+  ['Deployed in the last hour', 'filter=deployed:<1h'],
+  ['Not deployed for 30 days', 'filter=deployed:>30d'],
+] as const
 
 type ViewName = (typeof views)[number]['id']
 
@@ -38,14 +51,18 @@ function useShown() {
   const search = route.useSearch()
   const navigate = useNavigate({ from: '/apps' })
   const view: ViewName = views.find((v) => v.id === search.view)?.id ?? 'list'
-  const [filter, setFilter] = useTyped(search.filter ?? '', useCallback((f: string) => void navigate({ search: (s) => ({ ...s, filter: f || undefined }), replace: true, resetScroll: false }), [navigate]))
+  const keep = useCallback((f: string) => void navigate({ search: (s) => ({ ...s, filter: f || undefined }), replace: true, resetScroll: false }), [navigate])
+  const [filter, setFilter] = useTyped(search.filter ?? '', keep)
+  const setSort = useCallback((v: string) => void navigate({ search: (s) => ({ ...s, sort: v === 'state' ? undefined : v }), replace: true }), [navigate])
   return {
     view,
     filter,
-    sort: view === 'matrix' ? 'name' : (search.sort ?? ''),
+    sort: search.sort ?? '',
+    columns: useMemo(() => readColumns(search.columns), [search.columns]),
     setFilter,
+    setSort,
     setView: (v: ViewName) => void navigate({ search: (s) => ({ ...s, view: v === 'list' ? undefined : v }), replace: true }),
-    setSort: (v: string) => void navigate({ search: (s) => ({ ...s, sort: v === 'state' ? undefined : v }), replace: true }),
+    setColumns: (columns: string | undefined) => void navigate({ search: (s) => ({ ...s, columns }), replace: true, resetScroll: false }),
   }
 }
 
@@ -55,7 +72,7 @@ function useTyped(kept: string, keep: (value: string) => void): [string, (value:
   if (typed === kept) setTyped(undefined)
   useEffect(() => {
     if (typed === undefined) return
-    const timer = setTimeout(() => keep(typed), 150)
+    const timer = setTimeout(() => keep(typed), 300)
     return () => clearTimeout(timer)
   }, [typed, keep])
   return [typed ?? kept, setTyped]
@@ -78,33 +95,75 @@ function useSelection() {
 /** Apps is every App: as a list, as a matrix of what runs where, as tiles. The server filters, counts and sorts. */
 export default function Apps() {
   const shown = useShown()
-  const { view, sort } = shown
-  const filter = useDeferredValue(shown.filter)
-  const apps = useInfiniteQuery(appsQuery({ filter, sort }, view === 'list' ? 100 : 200))
+  const { view, sort, filter } = shown
+  const scope = useScope()
+  const all = within(scope, filter)
   // While somebody types, the rows come first: the counts follow when they pause.
-  const facets = useQuery(facetsQuery(useSettled(filter, 200)))
-  const rows = useMemo(() => unique(apps.data?.pages), [apps.data])
-  const { selected, select, clear } = useSelection()
-  const { hasNextPage, isFetching, fetchNextPage } = apps
-  const more = useCallback(() => {
-    if (hasNextPage && !isFetching) void fetchNextPage()
-  }, [hasNextPage, isFetching, fetchNextPage])
-  const refetch = () => void Promise.all([apps.refetch(), facets.refetch()])
+  const facets = useQuery(facetsQuery(useSettled(all, 250)))
   const nextView = () => shown.setView(views[(views.findIndex((x) => x.id === view) + 1) % views.length]!.id)
-  useKeys({ v: { run: nextView, label: 'Next view' }, r: { run: refetch, label: 'Read again' } }, 'Apps')
-
-  const first = apps.data?.pages[0]
-  const total = first?.total ?? rows.length
-  const nothing = first !== undefined && rows.length === 0 && !apps.isPlaceholderData
-  if (nothing && filter === '')
+  useKeys({ v: { run: nextView, label: 'Next view' } }, 'Apps')
+  const [count, setCount] = useState<Count>()
+  if (count?.of === '' && count.total === 0)
     return (
       <Page title="Apps">
         <FirstApp />
       </Page>
     )
   return (
-    <Page title="Apps" lead={first && <Count total={total} filtered={filter !== ''} />} actions={<Choices view={view} sort={sort} setView={shown.setView} setSort={shown.setSort} />}>
-      <FilterBar filter={shown.filter} onChange={shown.setFilter} facets={facets.data} />
+    <Page title="Apps" lead={count && <CountLine {...count} />} actions={<Choices shown={shown} facets={facets.data} />}>
+      <FilterBar filter={filter} onChange={shown.setFilter} facets={facets.data} hide={hiddenBy(scope.namespace, scope.cluster)}>
+        {menu}
+      </FilterBar>
+      {view === 'matrix' ? <AppsMatrix all={all} filter={filter} scope={scope} onChange={shown.setFilter} onCount={setCount} /> : <Rows view={view} filter={all} own={filter} sort={sort} columns={shown.columns} onSort={shown.setSort} onFilter={shown.setFilter} onCount={setCount} />}
+    </Page>
+  )
+}
+const menu = <ViewsMenu common={common} />
+const none: readonly string[] = []
+const [noNamespace, noCluster, neither] = [['namespace'], ['cluster'], ['namespace', 'cluster']]
+/** hiddenBy are the facets that the scope has chosen already. */
+const hiddenBy = (namespace: string | undefined, cluster: string | undefined) => (namespace ? (cluster ? neither : noNamespace) : cluster ? noCluster : none)
+
+/** Count is how many Apps there are, and of what filter. */
+export interface Count {
+  total: number
+  of: string
+  /** Components, in the matrix. */
+  rows?: number
+}
+
+interface RowsProps {
+  view: 'list' | 'grid'
+  /** filter holds the scope, own does not. */
+  filter: string
+  own: string
+  sort: string
+  columns: Column[]
+  onSort: (s: string) => void
+  onFilter: (f: string) => void
+  onCount: (c: Count) => void
+}
+
+/** Rows are the Apps as lines or tiles, with what can be done to those that are selected. */
+function Rows({ view, filter, own, sort, columns, onSort, onFilter, onCount }: RowsProps) {
+  const scope = useScope()
+  const apps = useInfiniteQuery(appsQuery({ filter, sort }, view === 'list' ? 100 : 200))
+  const rows = useMemo(() => unique(apps.data?.pages), [apps.data])
+  const { selected, select, clear } = useSelection()
+  const { hasNextPage, isFetching, fetchNextPage, isPlaceholderData } = apps
+  const more = useCallback(() => {
+    if (hasNextPage && !isFetching) void fetchNextPage()
+  }, [hasNextPage, isFetching, fetchNextPage])
+  const refetch = () => void apps.refetch()
+  useKeys({ r: { run: refetch, label: 'Read again' } }, 'Apps')
+  const first = apps.data?.pages[0]
+  const total = first?.total ?? rows.length
+  const settled = first !== undefined && !isPlaceholderData
+  useEffect(() => {
+    if (settled) onCount({ total, of: filter })
+  }, [settled, total, filter, onCount])
+  return (
+    <>
       {apps.error && (
         <Problem what={filter ? 'Reading the Apps that match' : 'Reading the Apps'} problem={problemOf(apps.error)}>
           <Button small onClick={refetch}>
@@ -112,45 +171,40 @@ export default function Apps() {
           </Button>
         </Problem>
       )}
-      {nothing ? (
-        <NoMatch hint={first.hint} filter={filter} onChange={shown.setFilter} />
+      {settled && rows.length === 0 ? (
+        <NoMatch hint={first.hint} filter={own} scope={scope} onChange={onFilter} />
       ) : !apps.data ? (
         !apps.error && <Skeleton rows={12} height={18} label="Reading the Apps" />
-      ) : view === 'matrix' ? (
-        <AppsMatrix rows={rows} facets={facets.data} onEnd={more} complete={!hasNextPage} />
       ) : view === 'grid' ? (
         <AppsGrid rows={rows} onEnd={more} />
       ) : (
-        <AppsList rows={rows} total={total} onEnd={more} selected={selected} onSelect={select} stale={apps.isPlaceholderData} />
+        <AppsList rows={rows} total={total} columns={columns} sort={sort} onSort={onSort} onEnd={more} selected={selected} onSelect={select} stale={isPlaceholderData} />
       )}
       <SelectionBar selected={selected} onClear={clear} />
-    </Page>
+    </>
   )
 }
 
-interface ChoicesProps {
-  view: ViewName
-  sort: string
-  setView: (v: ViewName) => void
-  setSort: (s: string) => void
-}
-
-function Choices({ view, sort, setView, setSort }: ChoicesProps) {
+function Choices({ shown, facets }: { shown: ReturnType<typeof useShown>; facets: Facets | undefined }) {
+  const { view, sort } = shown
   return (
     <>
-      <label className={css.sort}>
-        <span className="sr">Sort by</span>
-        <select value={sort || 'state'} onChange={(e) => setSort(e.target.value)} disabled={view === 'matrix'}>
-          {sorts.map(([v, label]) => (
-            <option key={v} value={v}>
-              {label}
-            </option>
-          ))}
-        </select>
-      </label>
+      {view !== 'matrix' && (
+        <label className={css.sort}>
+          <span className="sr">Sort by</span>
+          <select value={sort || 'state'} onChange={(e) => shown.setSort(e.target.value)}>
+            {sorts.map(([v, label]) => (
+              <option key={v} value={v}>
+                {label}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
+      {view === 'list' && <ColumnChooser columns={shown.columns} facets={facets} onChange={shown.setColumns} />}
       <div className={css.views} role="group" aria-label="View">
         {views.map((v) => (
-          <button type="button" key={v.id} aria-pressed={v.id === view} onClick={() => setView(v.id)} title={`${v.label} (v)`}>
+          <button type="button" key={v.id} aria-pressed={v.id === view} onClick={() => shown.setView(v.id)} title={`${v.label} (v)`}>
             <Icon name={v.icon} />
             {v.label}
           </button>
@@ -168,37 +222,16 @@ function unique(pages: AppPage[] | undefined): AppRow[] {
   return pages.flatMap((p) => p.items).filter((r) => !seen.has(keyOf(r)) && seen.add(keyOf(r)))
 }
 
-function Count({ total, filtered }: { total: number; filtered: boolean }) {
+function CountLine({ total, of, rows }: Count) {
   return (
     <span role="status">
       <Num n={total} /> {total === 1 ? 'App' : 'Apps'}
-      {filtered ? (total === 1 ? ' matches' : ' match') : ''}
-    </span>
-  )
-}
-
-function NoMatch({ hint, filter, onChange }: { hint: EmptyHint | undefined; filter: string; onChange: (f: string) => void }) {
-  return (
-    <EmptyState title="No App matches" icon="filter">
-      {hint && hint.without > 0 ? (
+      {of === '' ? '' : total === 1 ? ' matches' : ' match'}
+      {rows !== undefined && (
         <>
-          <p>
-            <code>
-              <T>{hint.term}</T>
-            </code>{' '}
-            leaves nothing over: without it, <Num n={hint.without} /> {hint.without === 1 ? 'App matches' : 'Apps match'}.
-          </p>
-          <p>
-            <Button onClick={() => onChange(withoutTerm(filter, hint.term))}>
-              Remove <T>{hint.term}</T>
-            </Button>
-          </p>
+          , as <Num n={rows} /> {rows === 1 ? 'component' : 'components'}
         </>
-      ) : (
-        <p>
-          <Button onClick={() => onChange('')}>Clear the filter</Button>
-        </p>
       )}
-    </EmptyState>
+    </span>
   )
 }

@@ -3,7 +3,7 @@ import { useLayoutEffect, useRef, useState } from 'react'
 import type { AppRow } from '../../api/types'
 import { Ago, StateWord, T, VirtualList } from '../../components'
 import { keyOf } from '../../live'
-import { version } from './AppsList'
+import { version, what } from './columns'
 import css from './Apps.module.css'
 
 const TILE = 260
@@ -42,7 +42,6 @@ export function AppsGrid({ rows, onEnd }: { rows: AppRow[]; onEnd: () => void })
 }
 
 function Tile({ row }: { row: AppRow }) {
-  const bad = row.state !== 'Synced'
   return (
     <li>
       <Link to="/a/$namespace/$name" params={{ namespace: row.namespace, name: row.name }} className={css.tile} data-state={row.state} preload={false}>
@@ -56,7 +55,7 @@ function Tile({ row }: { row: AppRow }) {
           <T>{row.name}</T>
         </strong>
         <span className="cut muted">
-          <T>{bad ? row.message || row.reason || '' : (row.commit?.subject ?? '')}</T>
+          <T>{what(row)}</T>
         </span>
         <span className="cut muted">
           <T>{[row.cluster, version(row)].filter(Boolean).join(' · ')}</T>

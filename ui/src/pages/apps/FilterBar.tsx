@@ -1,51 +1,85 @@
-import { useEffect, useRef, useState, type KeyboardEvent } from 'react'
+import { memo, useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from 'react'
 import type { Facets } from '../../api/types'
-import { Button, Chip, CopyButton, Icon, Num, StateGlyph, STATES, T, plain } from '../../components'
+import { Button, Chip, Icon, Num, StateGlyph, STATES, T, plain } from '../../components'
 import { useKeys } from '../../shell/keys'
-import { chosen, clearFacet, join, terms, toggle, without } from './filter'
+import { useClosing } from '../../shell/useClosing'
+import { chosen, clearFacet, join, terms, toggle } from './filter'
 import css from './FilterBar.module.css'
 
 export interface FilterBarProps {
   filter: string
   onChange: (filter: string) => void
   facets: Facets | undefined
+  /** Facets that are not to be chosen here: the scope does. */
+  hide?: readonly string[] | undefined
+  /** What stands behind the facets. */
+  children?: ReactNode
 }
 
-/** useDraft splits the filter into what became chips and what is being typed; the address holds both. */
+/** How long the list waits for the next key. Whoever types faster costs one request, not one a key. */
+export const PAUSE = 45
+
+const split = (f: string) => {
+  const all = terms(f)
+  return { chips: all.filter((t) => t.facet !== '').map((t) => t.text), draft: all.filter((t) => t.facet === '').map((t) => t.text).join(' ') }
+}
+
+/**
+ * useDraft splits the filter into what became chips and what is being typed. What it told comes back as `filter`, perhaps
+ * after the next key; any other filter is somebody else's, and takes the place of what was typed.
+ */
 function useDraft(filter: string, onChange: (f: string) => void) {
-  const split = (f: string) => {
-    const all = terms(f)
-    return { chips: all.filter((t) => t.facet !== '').map((t) => t.text), draft: all.filter((t) => t.facet === '').map((t) => t.text).join(' ') }
-  }
-  const [state, set] = useState(() => split(filter))
-  const own = join([...state.chips, state.draft.trim()])
+  const [state, set] = useState(() => ({ ...split(filter), told: filter, others: 0 }))
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined)
   const [seen, setSeen] = useState(filter)
   if (filter !== seen) {
     setSeen(filter)
-    if (filter !== own) set(split(filter))
+    if (filter !== state.told) set({ ...split(filter), told: filter, others: state.others + 1 })
   }
-  const put = (chips: string[], draft: string) => {
-    set({ chips, draft })
-    onChange(join([...chips, draft.trim()]))
+  useEffect(() => () => clearTimeout(timer.current), [state.others])
+  const put = (chips: string[], draft: string, wait = 0) => {
+    clearTimeout(timer.current)
+    const told = join([...chips, draft.trim()])
+    if (wait === 0) {
+      set((s) => ({ ...s, chips, draft, told }))
+      return onChange(told)
+    }
+    set((s) => ({ ...s, chips, draft }))
+    timer.current = setTimeout(() => {
+      set((s) => ({ ...s, told }))
+      onChange(told)
+    }, wait)
   }
-  return { ...state, put }
+  return { chips: state.chips, draft: state.draft, put }
 }
 
 /** FilterBar is the text of the filter with its chips, and the facets with their counts. */
-export function FilterBar({ filter, onChange, facets }: FilterBarProps) {
+export function FilterBar({ filter, onChange, facets, children, hide }: FilterBarProps) {
+  return (
+    <div className={css.bar}>
+      <Field filter={filter} onChange={onChange} />
+      <FacetRow filter={filter} onChange={onChange} facets={facets} hide={hide}>
+        {children}
+      </FacetRow>
+    </div>
+  )
+}
+
+/** Field alone is drawn at a key: what it filters follows when somebody pauses. */
+const Field = memo(function Field({ filter, onChange }: { filter: string; onChange: (f: string) => void }) {
   const { chips, draft, put } = useDraft(filter, onChange)
   const input = useRef<HTMLInputElement>(null)
   useKeys({ '/': { run: () => input.current?.focus(), label: 'Filter' } }, 'Apps')
 
-  const type = (text: string) => {
+  const type = (text: string, wait = PAUSE) => {
     const all = terms(text)
     // A term with a key becomes a chip when a space follows it.
     const ready = /\s$/.test(text) ? all.filter((t) => t.facet !== '') : []
-    if (ready.length === 0) return put(chips, text)
+    if (ready.length === 0) return put(chips, text, wait)
     put([...chips, ...ready.map((t) => t.text)], all.filter((t) => t.facet === '').map((t) => t.text).join(' '))
   }
   const onKeyDown = (e: KeyboardEvent<HTMLInputElement>) => {
-    if (e.key === 'Enter') type(draft + ' ')
+    if (e.key === 'Enter') type(draft + ' ', 0)
     else if (e.key === 'Escape') input.current?.blur()
     else if (e.key === 'Backspace' && input.current?.selectionStart === 0 && input.current.selectionEnd === 0 && chips.length > 0) {
       e.preventDefault()
@@ -53,101 +87,42 @@ export function FilterBar({ filter, onChange, facets }: FilterBarProps) {
     }
   }
   return (
-    <div className={css.bar}>
-      <div className={css.field}>
-        <Icon name="filter" />
-        {chips.map((c, i) => (
-          <Chip key={c + i} tone="accent" removeLabel={`Remove ${plain(c)}`} onRemove={() => put(chips.filter((_, j) => j !== i), draft)}>
-            <T>{c}</T>
-          </Chip>
-        ))}
-        <input
-          ref={input}
-          value={draft}
-          aria-label="Filter the Apps"
-          placeholder={chips.length > 0 ? '' : 'Filter: a name, or state:failed cluster:prod-* image:*:2.14.* since:<1h author:ana'}
-          autoComplete="off"
-          spellCheck={false}
-          maxLength={2000}
-          onChange={(e) => type(e.target.value)}
-          onKeyDown={onKeyDown}
-        />
-        {filter !== '' && (
-          <Button small kind="quiet" onClick={() => put([], '')}>
-            Clear
-          </Button>
-        )}
-      </div>
-      <div className={css.facets} role="group" aria-label="Facets">
-        <StateFacet filter={filter} onChange={onChange} facets={facets} />
-        {facets?.facets.filter((f) => !hidden.has(f.key)).map((f) => <Facet key={f.key} facet={f} filter={filter} onChange={onChange} />)}
-        <Views filter={filter} onChange={onChange} />
-      </div>
+    <div className={css.field}>
+      <Icon name="filter" />
+      {chips.map((c, i) => (
+        <Chip key={c + i} tone="accent" removeLabel={`Remove ${plain(c)}`} onRemove={() => put(chips.filter((_, j) => j !== i), draft)}>
+          <T>{c}</T>
+        </Chip>
+      ))}
+      <input
+        ref={input}
+        value={draft}
+        aria-label="Filter the Apps"
+        placeholder={chips.length > 0 ? '' : 'Filter: a name, or state:failed cluster:prod-* image:*:2.14.* since:<1h author:ana'}
+        autoComplete="off"
+        spellCheck={false}
+        maxLength={2000}
+        onChange={(e) => type(e.target.value)}
+        onKeyDown={onKeyDown}
+      />
+      {(chips.length > 0 || draft !== '') && (
+        <Button small kind="quiet" onClick={() => put([], '')}>
+          Clear
+        </Button>
+      )}
     </div>
   )
-}
+})
 
-const views: [string, string][] = [
-  ['Needs attention', 'state:failed,degraded,drifted,unknown'],
-  ['Waits for somebody', 'state:waiting'],
-  ['Deploying now', 'state:deploying'],
-  ['Deployed in the last hour', 'deployed:<1h'],
-  ['Not deployed for 30 days', 'deployed:>30d'],
-]
-
-/** Views are filters that many need; any other is kept as its address. */
-function Views({ filter, onChange }: { filter: string; onChange: (f: string) => void }) {
-  const ref = useClosing()
-  const choose = (f: string) => {
-    if (ref.current) ref.current.open = false
-    onChange(f)
-  }
+const FacetRow = memo(function FacetRow({ filter, onChange, facets, children, hide }: FilterBarProps) {
   return (
-    // Esc closes, wherever in it the focus is.
-    <details ref={ref} className={css.facet} onKeyDown={closeOnEscape}>
-      <summary>
-        Views <Icon name="down" size={12} />
-      </summary>
-      <div className={css.values}>
-        {views.map(([name, f]) => (
-          <button type="button" key={f} className={css.view} aria-pressed={f === filter} onClick={() => choose(f)}>
-            {name}
-            <code>{f}</code>
-          </button>
-        ))}
-        <p className="muted">
-          Filter, order and view are in the address: a bookmark or a link keeps them.
-          <CopyButton text={location.href} label="Copy the link to this view">
-            Copy the link
-          </CopyButton>
-        </p>
-      </div>
-    </details>
+    <div className={css.facets} role="group" aria-label="Facets">
+      <StateFacet filter={filter} onChange={onChange} facets={facets} />
+      {facets?.facets.filter((f) => !hidden.has(f.key) && !hide?.includes(f.key)).map((f) => <Facet key={f.key} facet={f} filter={filter} onChange={onChange} />)}
+      {children}
+    </div>
   )
-}
-
-function closeOnEscape(e: KeyboardEvent<HTMLDetailsElement>) {
-  if (e.key !== 'Escape') return
-  e.currentTarget.open = false
-  e.currentTarget.querySelector('summary')?.focus()
-}
-
-/** useClosing is the ref of a details that closes when somebody goes elsewhere. */
-function useClosing() {
-  const ref = useRef<HTMLDetailsElement>(null)
-  useEffect(() => {
-    const away = (e: Event) => {
-      if (ref.current?.open && !(e.target instanceof Node && ref.current.contains(e.target))) ref.current.open = false
-    }
-    document.addEventListener('pointerdown', away)
-    document.addEventListener('focusin', away)
-    return () => {
-      document.removeEventListener('pointerdown', away)
-      document.removeEventListener('focusin', away)
-    }
-  }, [])
-  return ref
-}
+})
 
 function StateFacet({ filter, onChange, facets }: FilterBarProps) {
   const on = chosen(filter, 'state')
@@ -182,8 +157,7 @@ function Facet({ facet, filter, onChange }: { facet: Facets['facets'][number]; f
   const name = titles[facet.key] ?? facet.key.replace(/^label:/, '')
   if (facet.values.length === 0) return null
   return (
-    // Esc closes, wherever in it the focus is.
-    <details ref={ref} className={css.facet} onKeyDown={closeOnEscape} data-on={on.size > 0 || undefined}>
+    <details ref={ref} className={css.facet} data-on={on.size > 0 || undefined}>
       <summary>
         <T>{name}</T>
         {on.size > 0 && <b>{on.size}</b>}
@@ -212,6 +186,3 @@ function Facet({ facet, filter, onChange }: { facet: Facets['facets'][number]; f
     </details>
   )
 }
-
-/** withoutTerm is for the hint of an empty answer. */
-export const withoutTerm = without

@@ -7,9 +7,11 @@ import type { AppRow, Cause, DaySummary, StateCounts, Wall as WallData } from '.
 import { Ago, Banner, Button, EmptyState, Icon, Num, Problem, Skeleton, StateGlyph, STATES, T, duration, plain } from '../../components'
 import { keyOf } from '../../live'
 import { useKeys } from '../../shell/keys'
+import { matches, useScope, within } from '../../shell/scope'
 import { Page } from '../../shell/Page'
 import { FirstApp } from '../FirstApp'
 import { quote } from '../apps/filter'
+import { NoMatch } from '../apps/NoMatch'
 import { Wall } from './Wall'
 import css from './Overview.module.css'
 
@@ -28,7 +30,9 @@ export default function Overview() {
   const search = route.useSearch()
   const navigate = useNavigate({ from: '/' })
   const group = groupings.find(([g]) => g === search.group)?.[0] ?? 'cluster'
-  const wall = useQuery(wallQuery(group, search.filter ?? ''))
+  const scope = useScope()
+  const filter = within(scope, search.filter)
+  const wall = useQuery(wallQuery(group, filter))
   const tv = search.tv === '1'
   useKeys({ Escape: () => tv && void navigate({ search: (s) => ({ ...s, tv: undefined }) }) }, 'Overview')
   if (wall.error && !wall.data)
@@ -48,10 +52,16 @@ export default function Overview() {
       </Page>
     )
   const data = wall.data
-  if (data.total === 0 && !search.filter)
+  if (data.total === 0 && filter === '')
     return (
       <Page title="Overview">
         <FirstApp />
+      </Page>
+    )
+  if (data.total === 0)
+    return (
+      <Page title="Overview">
+        <NoMatch filter={search.filter ?? ''} scope={scope} onChange={(f) => void navigate({ search: (s) => ({ ...s, filter: f || undefined }) })} />
       </Page>
     )
   const big = data.total > BIG
@@ -132,7 +142,8 @@ function Counters({ counts }: { counts: StateCounts }) {
 
 function Unreachable() {
   const clusters = useQuery(clustersQuery)
-  const lost = clusters.data?.items.filter((c) => !c.connected) ?? []
+  const scope = useScope()
+  const lost = clusters.data?.items.filter((c) => !c.connected && matches(scope.cluster, c.name)) ?? []
   if (lost.length === 0) return null
   return (
     <Banner tone="bad">
