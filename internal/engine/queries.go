@@ -176,6 +176,10 @@ type CommitView struct {
 	Author  string    `json:"author"`
 	When    time.Time `json:"when"`
 	Ref     string    `json:"ref,omitempty"`
+
+	// Where its forge shows it, and what its message names: added by whoever knows.
+	URL   string `json:"url,omitempty"`
+	Links []Link `json:"links,omitempty"`
 }
 
 // RenderView is how a bundle came about.

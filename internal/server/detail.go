@@ -175,8 +175,8 @@ func toldAll(list []*fault.Error) []httpapi.Problem {
 }
 
 // repositoryURL is the address of an App's first Git source.
-func (d *details) repositoryURL(key engine.Key) string {
-	snap, _ := d.o.Engine.Snapshot(key)
+func (s *Server) repositoryURL(key engine.Key) string {
+	snap, _ := s.o.Engine.Snapshot(key)
 	for _, deployed := range []*engine.Deployed{snap.Desired, snap.Memory.Applied} {
 		if deployed == nil {
 			continue

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"plumb.cd/plumb/internal/engine"
 	"plumb.cd/plumb/internal/httpapi"
 	"plumb.cd/plumb/internal/links"
 )
@@ -23,4 +24,19 @@ func linkedDeployment(m *links.Matcher, d *httpapi.Deployment, repository string
 	for i := range d.Commits {
 		linked(m, &d.Commits[i], repository)
 	}
+}
+
+// linkedView does the same for a commit as the engine tells it. What the engine keeps is not changed.
+func (s *Server) linkedView(key engine.Key, in *engine.CommitView) *engine.CommitView {
+	ref := commitRef(in, "")
+	if ref == nil {
+		return in
+	}
+	linked(s.o.List.Links, ref, s.repositoryURL(key))
+	out := *in
+	out.URL, out.Links = ref.URL, nil
+	for _, l := range ref.Links {
+		out.Links = append(out.Links, engine.Link(l))
+	}
+	return &out
 }

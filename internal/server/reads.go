@@ -146,6 +146,7 @@ func (s *Server) why(c *call) error {
 	if err != nil {
 		return err
 	}
+	why.Commit = s.linkedView(c.key, why.Commit)
 	return c.reply(why)
 }
 
@@ -154,6 +155,7 @@ func (s *Server) plan(c *call) error {
 	if err != nil {
 		return err
 	}
+	p.Commit = s.linkedView(c.key, p.Commit)
 	return c.reply(p)
 }
 

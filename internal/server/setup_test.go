@@ -33,7 +33,8 @@ type stub struct {
 	repos     []engine.Repository
 	pushed    int
 	reverts   []engine.RevertRequest
-	err       error // of Tree, Why, Preview and Revert
+	err       error              // of Tree, Why, Preview and Revert
+	commit    *engine.CommitView // of Why and Preview
 	detailStub
 }
 
@@ -99,10 +100,10 @@ func (s *stub) Tree(context.Context, engine.Key, engine.WithChildren) ([]engine.
 	return []engine.ObjectView{{ID: object.ID{Kind: "ConfigMap", Namespace: "team-a", Name: "one"}}}, s.err
 }
 func (s *stub) Why(context.Context, engine.Key, *object.ID) (engine.Why, error) {
-	return engine.Why{}, s.err
+	return engine.Why{Commit: s.commit}, s.err
 }
 func (s *stub) Preview(context.Context, engine.Key) (engine.Preview, error) {
-	return engine.Preview{}, s.err
+	return engine.Preview{Commit: s.commit}, s.err
 }
 func (s *stub) Find(object.ID) []engine.Key { return []engine.Key{shop, bank} }
 func (s *stub) Revert(_ context.Context, _ engine.Key, r engine.RevertRequest) (engine.Reverted, error) {
