@@ -77,7 +77,7 @@ func (s *Server) dora(c *call) error {
 	if err != nil {
 		return err
 	}
-	m, err := s.measure(c.Context(), period, q.App, in)
+	m, err := s.happened(c.Context(), period, doraWindow{app: q.App, from: period.From, to: q.To.UTC()}, in)
 	if err != nil {
 		return err
 	}
@@ -139,34 +139,7 @@ func (q doraQuery) scope() string {
 	return "all apps"
 }
 
-// measure reads what happened to the Apps that in lets through.
-func (s *Server) measure(ctx context.Context, p dora.Period, app string, in func(app string) (bool, error)) (measured, error) {
-	m := measured{period: p}
-	if s.o.DORA.History == nil {
-		return m, nil
-	}
-	records, err := s.records(ctx, history.Span{App: app, From: p.From.Add(-dora.Margin), To: p.To.Add(dora.Margin)}, in)
-	if err != nil {
-		return m, err
-	}
-	m.deployments = dora.In(p, dora.Fold(records))
-	days, err := s.o.DORA.History.DriftDays(ctx, history.Span{App: app, From: p.From, To: p.To})
-	if err != nil {
-		return m, err
-	}
-	for _, d := range days {
-		ok, err := in(d.App)
-		if err != nil {
-			return m, err
-		}
-		if ok {
-			m.drift = append(m.drift, dora.Drift{App: d.App, Day: d.Day, Count: d.Count})
-		}
-	}
-	return m, nil
-}
-
-func (s *Server) records(ctx context.Context, span history.Span, in func(app string) (bool, error)) ([]dora.Record, error) {
+func (s *Server) records(ctx context.Context, span history.Span) ([]dora.Record, error) {
 	var out []dora.Record
 	for behind := (history.Cursor{}); ; {
 		page, err := s.o.DORA.History.Facts(ctx, span, behind, doraPage)
@@ -174,11 +147,7 @@ func (s *Server) records(ctx context.Context, span history.Span, in func(app str
 			return nil, err
 		}
 		for _, f := range page {
-			ok, err := in(f.App)
-			if err != nil {
-				return nil, err
-			}
-			if r, known := recordOf(f); ok && known {
+			if r, known := recordOf(f); known {
 				out = append(out, r)
 			}
 			behind = f.After()
@@ -230,7 +199,11 @@ func (s *Server) chosen(c *call, q doraQuery) (func(app string) (bool, error), e
 			return nil, badParameter("app", "want namespace/name")
 		}
 		key := engine.Key{Namespace: namespace, Name: name}
-		if ok, err := s.o.Access.Allowed(c.Context(), c.user(), Right{"get", AppResource, key}); err != nil || !ok {
+		ok, err := s.o.Access.Allowed(c.Context(), c.user(), Right{"get", AppResource, key})
+		if err != nil {
+			return nil, err // nobody could be asked: that says nothing about what there is
+		}
+		if !ok {
 			return nil, errAbsent(AppResource, key)
 		}
 		listed = func(string) (bool, error) { return true, nil }

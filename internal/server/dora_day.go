@@ -27,11 +27,15 @@ func (d *lastDay) of(ctx context.Context, s *Server, now time.Time) (measured, e
 	if age := now.Sub(d.at); age >= 0 && age < dayKept {
 		return d.m, nil
 	}
-	everything := func(string) (bool, error) { return true, nil }
-	m, err := s.measure(ctx, dora.Period{From: now.Add(-24 * time.Hour), To: now}, "", everything)
+	if s.o.DORA.History == nil {
+		return measured{}, nil
+	}
+	m := measured{period: dora.Period{From: now.Add(-24 * time.Hour), To: now}}
+	deployments, drift, err := s.readWindow(ctx, m.period, "")
 	if err != nil {
 		return measured{}, err
 	}
+	m.deployments, m.drift = dora.In(m.period, deployments), drift
 	d.at, d.m = now, m
 	return m, nil
 }
@@ -46,17 +50,11 @@ func (s *Server) daySummary(c *call) (httpapi.DaySummary, error) {
 	if err != nil {
 		return httpapi.DaySummary{}, err
 	}
-	hidden := func(app string) bool {
-		ok, asked := in(app)
-		if asked != nil {
-			err = asked
-		}
-		return !ok
-	}
-	deployments := slices.DeleteFunc(slices.Clone(m.deployments), func(d dora.Deployment) bool { return hidden(d.App) })
-	drift := slices.DeleteFunc(slices.Clone(m.drift), func(d dora.Drift) bool { return hidden(d.App) })
-	if err != nil {
-		return httpapi.DaySummary{}, err
+	let := choice{in: in}
+	deployments := slices.DeleteFunc(slices.Clone(m.deployments), func(d dora.Deployment) bool { return !let.through(d.App) })
+	drift := slices.DeleteFunc(slices.Clone(m.drift), func(d dora.Drift) bool { return !let.through(d.App) })
+	if let.err != nil {
+		return httpapi.DaySummary{}, let.err
 	}
 	r := dora.Measure(m.period, deployments, drift)
 	return httpapi.DaySummary{

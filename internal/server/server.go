@@ -89,6 +89,7 @@ type Server struct {
 	looked  atomic.Bool // somebody asked for a list before
 	streams *streams
 	day     lastDay
+	windows doraCache
 	metrics *metrics
 }
 
