@@ -1,18 +1,21 @@
 import { useQuery } from '@tanstack/react-query'
-import { useMemo, useState } from 'react'
+import { lazy, Suspense, useMemo, useState } from 'react'
 import { problemOf } from '../api/client'
 import { Button, Chip, CopyButton, Icon, Problem, Skeleton, T, plain } from '../components'
+import { Choice } from './Choice'
 import { Risk } from './Diff'
 import { changedPart, classWords, group, loudCount, type NoiseGroup, noiseCount, valueText } from './diffgroups'
 import css from './diff.module.css'
 import { KindIcon } from './kinds'
 import { diffLines, hunks } from './linediff'
 import { HunkBox } from './Lines'
+import { driftOf, liveSide } from './patch'
 import { manifestQuery, objectDiffQuery } from './queries'
 import type { FieldDiff, ObjectDiff } from './types'
 import { usePlace } from './url'
 import { counted, parseID } from './words'
-import { Choice } from './Choice'
+
+const DiffActs = lazy(() => import('./DiffActs'))
 
 interface DiffObjectProps {
   id: string
@@ -49,25 +52,41 @@ export function DiffObject({ id, diff, sides, open, onToggle, bare }: DiffObject
           <Risk risk={diff.risk} />
           {diff.action === 'changed' && <span className="muted">{counted(loudCount(diff), 'field')}{noiseCount(diff) > 0 && ` · ${noiseCount(diff)} noise`}</span>}
         </span>
+        {open && mode === 'fields' && driftOf(diff, sides).length > 0 && <PatchButton object={diff.object} />}
         {open && both && !diff.secret && <Choice label="How to show it" value={mode} options={[['fields', 'Fields'], ['yaml', 'YAML']]} onChange={setMode} />}
       </header>
-      {open && (mode === 'yaml' ? <YamlDiff object={diff.object} sides={sides} /> : <Fields diff={diff} sides={sides} />)}
+      {open && (mode === 'yaml' ? <YamlDiff object={diff.object} sides={sides} /> : <Fields diff={diff} sides={sides} bare={bare} />)}
     </section>
   )
 }
 
-function Fields({ diff, sides }: { diff: ObjectDiff; sides: { left: string; right: string } }) {
-  const { place } = usePlace()
+function PatchButton({ object }: { object: string }) {
+  const { go } = usePlace()
+  return <Button small kind="quiet" title="What others changed, as YAML for Git" onClick={() => go({ search: { act: 'patch', of: object } })}><Icon name="copy" size={13} />Copy as patch…</Button>
+}
+
+/** Acts is the dialog that the address names. Where the object stands twice, in the page and in the drawer, the drawer has it. */
+function Acts({ diff, sides, bare }: { diff: ObjectDiff; sides: { left: string; right: string }; bare: boolean | undefined }) {
+  const { place, go } = usePlace()
+  const { act, of, field } = place.search
+  if (act === undefined || of !== diff.object || (place.object === diff.object) !== (bare === true)) return null
+  const close = () => go({ search: { act: undefined, of: undefined, field: undefined, every: undefined, by: undefined } }, 'replace')
+  return <Suspense fallback={null}><DiffActs act={act} diff={diff} sides={sides} field={diff.fields.find((f) => f.path === field)} onClose={close} /></Suspense>
+}
+
+function Fields({ diff, sides, bare }: { diff: ObjectDiff; sides: { left: string; right: string }; bare: boolean | undefined }) {
+  const { place, go } = usePlace()
   const [whole, setWhole] = useState(false)
   const all = useQuery({ ...objectDiffQuery(place, diff.object, sides.left, sides.right), enabled: whole })
   const now = all.data?.objects[0] ?? diff
   const { main, noise } = useMemo(() => group(now.fields ?? []), [now])
   const [most, setMost] = useState(60)
   const more = (now.more ?? 0) > 0 || now.summary
+  const onIgnore = liveSide(sides) === undefined || diff.action !== 'changed' ? undefined : (path: string) => go({ search: { act: 'ignore', of: diff.object, field: path } })
   return (
     <div className={css.body}>
       {diff.secret && <p className={css.note}><Icon name="secrets" size={14} />A Secret: only which keys differ is shown. Values never leave the server.</p>}
-      {main.length > 0 && <div className={css.fields}>{main.slice(0, most).map((f) => <Field key={f.path} f={f} secret={diff.secret} />)}</div>}
+      {main.length > 0 && <div className={css.fields}>{main.slice(0, most).map((f) => <Field key={f.path} f={f} secret={diff.secret} onIgnore={f.class === 'drift' ? onIgnore : undefined} />)}</div>}
       {main.length > most && <Button small onClick={() => setMost(most + 200)}>Show {Math.min(200, main.length - most)} more fields</Button>}
       {noise.map((n) => <Noise key={n.title} group={n} />)}
       {more && all.data === undefined && (
@@ -76,6 +95,7 @@ function Fields({ diff, sides }: { diff: ObjectDiff; sides: { left: string; righ
         </p>
       )}
       {all.error && <Problem what="Reading all fields" problem={problemOf(all.error)} />}
+      <Acts diff={now} sides={sides} bare={bare} />
     </div>
   )
 }
@@ -89,7 +109,7 @@ function Noise({ group: g }: { group: NoiseGroup }) {
   )
 }
 
-function Field({ f, secret }: { f: FieldDiff; secret?: boolean | undefined }) {
+function Field({ f, secret, onIgnore }: { f: FieldDiff; secret?: boolean | undefined; onIgnore?: ((path: string) => void) | undefined }) {
   const words = classWords[f.class]
   const left = valueText(f.left)
   const right = valueText(f.right)
@@ -102,6 +122,7 @@ function Field({ f, secret }: { f: FieldDiff; secret?: boolean | undefined }) {
           {f.owner && <span title="the field manager: a tool, not a person"><T>{f.owner}</T></span>}
           {words && f.class !== 'ours' && <Chip tone={f.class === 'drift' ? 'warn' : 'accent'}><span title={words.means}>{words.word}</span></Chip>}
           {!words && <Chip><T>{f.class}</T></Chip>}
+          {onIgnore && <Button small kind="quiet" title="Leave this field to others, by a rule of the App" onClick={() => onIgnore(f.path)}>Ignore…<span className="sr"> {plain(f.path)}</span></Button>}
           <CopyButton text={f.path} label={`Copy the path ${plain(f.path)}`} />
         </span>
       </div>

@@ -4,41 +4,70 @@ import { problemOf } from '../api/client'
 import { Ago, Button, CommitRef, EmptyState, Icon, Problem, Skeleton, StateGlyph, T, duration, exact, known, plain, short, span } from '../components'
 import { DiffObject } from './DiffObject'
 import parts from './parts.module.css'
-import { type App, comparisonQuery, deploymentsQuery } from './queries'
+import { type App, axisQuery, comparisonQuery, deploymentsQuery } from './queries'
 import css from './timeline.module.css'
-import { choose, goodOnes, ordered, outcomeState, rows, trigger } from './timeline'
+import { blocking, choose, goodOnes, type KindID, kinds, kindsOf, ordered, outcomeState, rows, switched, trigger } from './timeline'
+import { DriftRow, PauseRow } from './TimelineChanges'
 import type { Deployment, ImageChange } from './types'
 import { usePlace } from './url'
 import { counted } from './words'
 
-/** Timeline is every attempt, newest first, with the quiet times between; two of them can be compared. */
+/** Timeline is every attempt, drift and pause, newest first, with the quiet times between; two attempts can be compared. */
 export default function Timeline({ app }: { app: App }) {
   const { place, go } = usePlace()
   const q = useInfiniteQuery(deploymentsQuery(place))
+  const axis = useInfiniteQuery(axisQuery(place))
   const list = useMemo(() => q.data?.pages.flatMap((p) => p.items) ?? [], [q.data])
+  const changes = useMemo(() => axis.data?.pages.flatMap((p) => p.items) ?? [], [axis.data])
+  const shown = kindsOf(place.search.kinds)
   const chosen = (place.search.pick ?? '').split(',').filter(Boolean)
   const pair = ordered(list, chosen)
+  const loaded = [{ items: list, more: q.hasNextPage }, { items: changes, more: axis.hasNextPage }] as const
+  const all = useMemo(() => rows({ items: list, more: q.hasNextPage }, { items: changes, more: axis.hasNextPage }, kindsOf(place.search.kinds)), [list, changes, q.hasNextPage, axis.hasNextPage, place.search.kinds])
   if (q.error && !q.data) return <Problem what="Reading the deployments" problem={problemOf(q.error)} />
-  if (!q.data) return <Skeleton rows={8} height={52} />
-  if (list.length === 0) return <EmptyState title="No deployment yet" icon="clock"><p>The first revision that is applied stands here, with its commits and images.</p></EmptyState>
+  if (!q.data || axis.isPending) return <Skeleton rows={8} height={52} />
   const good = new Set(goodOnes(list, app.bundle).map((d) => d.id))
+  const wanting = { deployments: q, changes: axis }[blocking(...loaded, shown) ?? 'deployments']
   return (
     <div className={parts.stack}>
       <div className={css.bar}>
-        <p className="muted" role="status">{chosen.length === 0 ? 'Choose two deployments to compare them.' : chosen.length === 1 ? 'Choose one more.' : 'Compared below.'}</p>
+        <Kinds shown={shown} onSwitch={(k) => go({ search: { kinds: switched(shown, k) } }, 'replace')} />
+        {list.length > 1 && <p className="muted" role="status">{chosen.length === 0 ? 'Choose two deployments to compare them.' : chosen.length === 1 ? 'Choose one more.' : 'Compared below.'}</p>}
         {chosen.length > 0 && <Button small onClick={() => go({ search: { pick: undefined } })}>Choose none</Button>}
       </div>
+      {axis.error && <Problem what="Reading drift and pauses" problem={problemOf(axis.error)} />}
       {pair && <Compare left={pair[0]} right={pair[1]} />}
+      {all.length === 0 && <Nothing none={list.length === 0 && shown.has('deployments')} />}
       <ol className={css.line}>
-        {rows(list).map((r, i) =>
-          'quiet' in r ? <li key={`q${i}`} className={css.quiet}>{span(r.quiet)} quiet</li> : (
-            <Row key={r.deployment.id} d={r.deployment} chosen={chosen.includes(r.deployment.id)} onChoose={() => go({ search: { pick: choose(chosen, r.deployment.id).join(',') } }, 'replace')}
-              onBack={good.has(r.deployment.id) ? () => go({ search: { dialog: 'rollback', to: r.deployment.id } }) : undefined} />
-          ))}
+        {all.map((r, i) => {
+          if ('quiet' in r) return <li key={`q${i}`} className={css.quiet}>{span(r.quiet)} quiet</li>
+          if ('drift' in r) return <DriftRow key={`d${r.drift[0]!.seq}`} list={r.drift} onOpen={(object) => go({ object, objectTab: 'diff' })} />
+          if ('pause' in r) return <PauseRow key={`p${r.pause.seq}`} c={r.pause} lasted={r.lasted} />
+          const d = r.deployment
+          return (
+            <Row key={d.id} d={d} chosen={chosen.includes(d.id)} onChoose={() => go({ search: { pick: choose(chosen, d.id).join(',') } }, 'replace')}
+              onBack={good.has(d.id) ? () => go({ search: { dialog: 'rollback', to: d.id } }) : undefined} />
+          )
+        })}
       </ol>
-      {q.hasNextPage && <Button busy={q.isFetchingNextPage} onClick={() => void q.fetchNextPage()}>Show older ones</Button>}
+      {blocking(...loaded, shown) && <Button busy={wanting.isFetchingNextPage} onClick={() => void wanting.fetchNextPage()}>Show older ones</Button>}
     </div>
   )
+}
+
+function Kinds({ shown, onSwitch }: { shown: ReadonlySet<KindID>; onSwitch: (k: KindID) => void }) {
+  return (
+    <div className={css.kinds} role="group" aria-label="What is shown">
+      {kinds.map((k) => (
+        <button key={k.id} type="button" aria-pressed={shown.has(k.id)} onClick={() => onSwitch(k.id)}>{shown.has(k.id) && <Icon name="check" size={13} />}{k.label}</button>
+      ))}
+    </div>
+  )
+}
+
+function Nothing({ none }: { none: boolean }) {
+  if (none) return <EmptyState title="No deployment yet" icon="clock"><p>The first revision that is applied stands here, with its commits and images.</p></EmptyState>
+  return <EmptyState title="Nothing of this kind" icon="clock"><p>Nothing of what is switched on above happened, as far as the history goes.</p></EmptyState>
 }
 
 function Row({ d, chosen, onChoose, onBack }: { d: Deployment; chosen: boolean; onChoose: () => void; onBack: (() => void) | undefined }) {

@@ -104,6 +104,16 @@ export const driftQuery = (k: Key) =>
     getNextPageParam: (page) => page.next || undefined,
   })
 
+/** Drift, and what people asked for, for the axis of time. */
+export const axisQuery = (k: Key) =>
+  infiniteQueryOptions({
+    queryKey: under(k, 'axis'),
+    queryFn: ({ pageParam, signal }) =>
+      get<List<Change>>('changes', { app: `${k.namespace}/${k.name}`, kind: ['drift', 'healed', 'fight', 'request'], cursor: pageParam, limit: 100 }, signal),
+    initialPageParam: '',
+    getNextPageParam: (page) => page.next || undefined,
+  })
+
 export type AppSpec = Record<string, unknown>
 
 export const configQuery = (k: Key) =>

@@ -58,7 +58,7 @@ export function placeOf(namespace: string, name: string, splat: string | undefin
 }
 
 /** Parameters that belong to one tab and are left behind with it. */
-const local = ['left', 'right', 'q', 'container', 'side', 'field', 'previous', 'since', 'pick', 'type', 'about', 'quiet', 'only', 'stamps', 'wrap']
+const local = ['left', 'right', 'q', 'container', 'side', 'field', 'previous', 'since', 'pick', 'type', 'about', 'quiet', 'only', 'stamps', 'wrap', 'act', 'of', 'every', 'by', 'kinds']
 
 export interface Target {
   tab?: TabID
