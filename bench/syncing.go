@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -121,12 +122,14 @@ func (s *stage) timed(ctx context.Context, e expected, do func() error) (firstSy
 	if peak == nil {
 		peak = s.sample() // it was do that started the daemon
 	}
-	last, err := healthy(ctx, fmt.Sprintf("%s: the %d objects of Plumb are healthy", e.title, e.objects))
+	running, stop := s.whileRunning(ctx)
+	defer stop()
+	last, err := healthy(running, fmt.Sprintf("%s: the %d objects of Plumb are healthy", e.title, e.objects))
 	if err != nil {
 		return f, err
 	}
 	f.healthy = last.at.Sub(began)
-	if last, err = synced(ctx, fmt.Sprintf("%s: the %d Apps are Synced", e.title, len(e.apps))); err != nil {
+	if last, err = synced(running, fmt.Sprintf("%s: the %d Apps are Synced", e.title, len(e.apps))); err != nil {
 		return f, err
 	}
 	f.synced, f.server = last.at.Sub(began), cpuOf(s.plane.pid())-server
@@ -140,6 +143,21 @@ func (s *stage) timed(ctx context.Context, e expected, do func() error) (firstSy
 	now, err := s.bytes(ctx)
 	f.bytes = now.minus(bytes)
 	return f, err
+}
+
+// whileRunning ends with ctx, or when the daemon does: nothing that is waited for comes then.
+func (s *stage) whileRunning(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, stop := context.WithCancelCause(ctx)
+	if s.daemon != nil {
+		go func(exited chan struct{}) {
+			select {
+			case <-exited:
+				stop(errors.New("the daemon ended"))
+			case <-ctx.Done():
+			}
+		}(s.daemon.exited)
+	}
+	return ctx, func() { stop(nil) }
 }
 
 // sample begins to look at the daemon's memory; nil when it does not run.

@@ -165,7 +165,7 @@ func (w *world) expect(fits func(thing) bool) func(context.Context, string) (thi
 		case t := <-found:
 			return t, nil
 		case <-ctx.Done():
-			return thing{}, ctx.Err()
+			return thing{}, context.Cause(ctx)
 		case <-time.After(w.patience):
 			return thing{}, fmt.Errorf("not within %v: %s", w.patience, what)
 		}

@@ -181,12 +181,21 @@ func Run(ctx context.Context, o cli.DaemonOptions) error {
 	return g.Wait()
 }
 
+// A replica that stops gives its Lease back at once; one that dies is replaced after leaseDuration. An API server that is
+// slow to answer for half a minute, as an overloaded one is, costs nobody the lead.
+const (
+	leaseDuration = 40 * time.Second
+	renewDeadline = 30 * time.Second
+	retryPeriod   = 5 * time.Second
+)
+
 func managerOf(config *rest.Config, o cli.DaemonOptions) (ctrl.Manager, error) {
 	m, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme: controller.Scheme(), Cache: controller.Cache(), Metrics: metricsserver.Options{BindAddress: "0"},
 		LeaderElection: o.LeaderElection, LeaderElectionID: "plumb." + o.Installation, LeaderElectionNamespace: o.Namespace,
 		LeaderElectionReleaseOnCancel: true,
-		Controller:                    ctrlconfig.Controller{SkipNameValidation: new(true)}, // a process may run it again
+		LeaseDuration:                 new(leaseDuration), RenewDeadline: new(renewDeadline), RetryPeriod: new(retryPeriod),
+		Controller: ctrlconfig.Controller{SkipNameValidation: new(true)}, // a process may run it again
 	})
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the hub: %w", err)
