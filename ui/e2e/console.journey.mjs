@@ -10,6 +10,9 @@ export const ROUTES = [
   ['/', 'text=Last 24 hours'],
   ['/apps', 'role=row >> nth=3'],
   ['/apps?view=matrix', 'role=rowheader >> nth=0'],
+  ['/apps?columns=state,name,label:team,drift,objects,health&sort=name', 'role=row >> nth=3'],
+  ['/apps?namespace=shop&cluster=in-*', 'role=row >> nth=0'],
+  ['/?namespace=shop', 'text=Last 24 hours'],
   ['/apps?view=grid', 'main li a >> nth=2'],
   ['/apps?filter=state:failed,drifted', 'role=row >> nth=0'],
   ['/apps?filter=cluster:nowhere', 'text=No App matches'],
@@ -55,6 +58,102 @@ export const journeys = [
     assert.equal(await page.getByLabel('Filter the Apps').inputValue(), 'web')
     await page.getByRole('button', { name: 'Remove env:prod' }).click()
     await until('three rows', async () => (await page.getByRole('row').count()) === 4)
+  }],
+
+  ['a scope holds for every page, stands in the address, and goes when it is taken away', async ({ page, base }) => {
+    await page.goto(base + '/apps')
+    await page.getByRole('link', { name: 'web-prod' }).waitFor()
+    await page.locator('summary', { hasText: 'Scope' }).click()
+    await page.getByRole('textbox', { name: 'Another namespace' }).fill('sh*')
+    await page.keyboard.press('Enter')
+    await page.waitForURL(/namespace=sh(%2A|\*)/)
+    await page.keyboard.press('Escape')
+    await page.getByRole('link', { name: 'web-prod' }).waitFor()
+    const at = () => new URL(page.url()).searchParams.get('namespace')
+    for (const [key, ready] of [['o', 'text=Last 24 hours'], ['t', 'role=listitem >> nth=0'], ['m', 'text=Deployment frequency'], ['r', 'text=Test now'], ['c', 'text=in contact'], ['a', 'role=row >> nth=3']]) {
+      await page.keyboard.press('g')
+      await page.keyboard.press(key)
+      await page.waitForSelector(ready)
+      assert.equal(at(), 'sh*', `after g ${key}`)
+    }
+    await page.goto(base + '/apps?namespace=nowhere')
+    await page.getByText('The scope in the bar is nowhere').waitFor()
+    await page.getByRole('button', { name: 'Look at every namespace' }).click()
+    await page.getByRole('link', { name: 'web-prod' }).waitFor()
+    await until('the scope is gone', () => at() === null)
+    await page.goto(base + '/repositories?namespace=nowhere')
+    await page.getByText('No repository in this scope').waitFor()
+  }],
+
+  ['columns are chosen, stand in the address in their order, and order the list', async ({ page, base }) => {
+    await page.goto(base + '/apps')
+    await page.getByRole('link', { name: 'web-prod' }).waitFor()
+    const heads = async () => (await page.getByRole('columnheader').allTextContents()).slice(1)
+    await page.locator('summary', { hasText: 'Columns' }).click()
+    const panel = page.getByRole('group', { name: 'Columns' })
+    for (const name of ['What', 'Commit', 'Version']) await panel.getByRole('checkbox', { name, exact: true }).uncheck()
+    await panel.getByRole('checkbox', { name: 'Drift', exact: true }).check()
+    await panel.getByRole('checkbox', { name: /^team/ }).check()
+    await panel.getByRole('button', { name: 'team: further left' }).click()
+    await page.waitForURL((url) => url.searchParams.get('columns') === 'state,name,cluster,deployed,label:team,drift')
+    await until('the heads', async () => (await heads()).join() === 'State,App,Cluster,Deployed,team,Drift')
+    await page.keyboard.press('Escape')
+    await page.getByRole('row', { name: /catalog-prod/ }).getByText('1 object').waitFor()
+    await page.reload()
+    await page.getByRole('row', { name: /ledger-prod/ }).getByText('payments').waitFor()
+    await page.getByRole('button', { name: 'App', exact: true }).click()
+    await page.waitForURL(/sort=name/)
+    await page.getByRole('button', { name: 'App', exact: true }).click()
+    await page.waitForURL(/sort=-name/)
+    await until('web first', async () => /^web-/.test(await page.getByRole('row').nth(1).getByRole('link').textContent()))
+  }],
+
+  ['a view is saved on the server, found by another browser, renamed and deleted', async ({ page, base, browser, plumb }) => {
+    const saved = 'filter=env:prod&columns=state,name,drift&sort=name'
+    await page.goto(base + '/apps?' + saved)
+    await page.getByRole('link', { name: 'web-prod' }).waitFor()
+    const menu = (p) => p.locator('summary', { hasText: 'Views' })
+    await menu(page).click()
+    await page.getByRole('textbox', { name: 'Name of the view' }).fill('Prod drift <b>')
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: /^Prod drift <b>/ }).waitFor()
+
+    const { context } = await visitor(browser, plumb, base)
+    const other = await context.newPage()
+    await other.goto(base + '/changes?namespace=shop')
+    await other.waitForSelector('role=listitem >> nth=0')
+    await other.keyboard.press('Control+k')
+    await other.getByRole('combobox').fill('prod dri')
+    await other.getByRole('option', { name: /Prod drift <b>/ }).click()
+    await other.waitForURL((url) => url.pathname === '/apps' && url.searchParams.get('columns') === 'state,name,drift' && !url.searchParams.has('namespace'))
+    await other.getByRole('row').getByRole('link', { name: 'web-prod' }).waitFor()
+    await menu(other).click()
+    await other.getByRole('button', { name: 'Rename Prod drift <b>' }).click()
+    await other.getByRole('textbox', { name: 'Name of the view' }).first().fill('Prod')
+    await other.getByRole('button', { name: 'Rename', exact: true }).click()
+    await other.getByRole('button', { name: 'Delete Prod', exact: true }).click()
+    await other.getByText('None yet').waitFor()
+    await until('nothing is kept', async () => (await plumb.read('views')).items.length === 0)
+    await context.close()
+  }],
+
+  ['what changes between the first list and the stream is not lost', async ({ page, base, plumb, proxy }) => {
+    let change = async () => {
+      await plumb.kube.merge('/apis/plumb.cd/v1alpha1/namespaces/shop/apps/web-dev', { spec: { suspend: true } })
+      await until('the API knows', async () => (await plumb.read('apps?filter=name:web-dev')).items[0].state === 'Paused')
+    }
+    proxy.state.before = async (path) => {
+      if (path !== '/api/v1/stream' || !change) return
+      const once = change
+      change = undefined
+      await once()
+    }
+    await page.goto(base + '/apps?filter=name:web-dev')
+    await page.getByRole('row', { name: /web-dev/ }).getByText('Paused').waitFor({ timeout: 10_000 })
+    assert.equal(change, undefined)
+    await plumb.kube.merge('/apis/plumb.cd/v1alpha1/namespaces/shop/apps/web-dev', { spec: { suspend: null } })
+    await page.getByRole('row', { name: /web-dev/ }).getByText('Synced').waitFor({ timeout: 20_000 })
+    assert.match(proxy.state.calls.filter((c) => c.path === '/api/v1/stream')[0].query, /since=.+-\d+/)
   }],
 
   ['an empty answer says which term does it', async ({ page, base }) => {
@@ -303,6 +402,12 @@ export const journeys = [
       await page.getByRole('dialog').getByRole('option').first().waitFor()
       bad.push(...(await violations(page)).map((v) => `palette: ${v}`))
       await page.keyboard.press('Escape')
+      for (const [summary, what] of [['Scope', 'Namespaces'], ['Columns', 'Drift'], ['Views', 'For everybody']]) {
+        await page.locator('summary', { hasText: summary }).click()
+        await page.getByText(what, { exact: true }).first().waitFor()
+        bad.push(...(await violations(page)).map((v) => `${summary}: ${v}`))
+        await page.keyboard.press('Escape')
+      }
       await page.keyboard.press('?')
       await page.getByRole('dialog').waitFor()
       bad.push(...(await violations(page)).map((v) => `help: ${v}`))

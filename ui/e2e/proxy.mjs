@@ -2,12 +2,12 @@
 import { createServer, request } from 'node:http'
 
 /**
- * proxy listens on a free port. calls holds what came; mode is pass, down or 401. With a prefix the console is below that path,
+ * proxy listens on a free port. calls holds what came; mode is pass, down or 401; before(path) is awaited ahead of each call. With a prefix the console is below that path,
  * as its server would have it with --base-path.
  */
 export async function proxy(target, prefix = '') {
   const to = new URL(target)
-  const state = { mode: 'pass', calls: [], streams: 0, most: 0 }
+  const state = { mode: 'pass', before: undefined, calls: [], streams: 0, most: 0 }
   const inner = (url) => (prefix && url.startsWith(prefix + '/') ? url.slice(prefix.length) : url)
   const based = (answer, res) => {
     let page = ''
@@ -19,10 +19,11 @@ export async function proxy(target, prefix = '') {
       res.end(page.replace(/<base href="[^"]*"/, `<base href="${prefix}/"`))
     })
   }
-  const server = createServer((req, res) => {
-    const path = new URL(inner(req.url), 'http://proxy').pathname
+  const server = createServer(async (req, res) => {
+    const { pathname: path, search: query } = new URL(inner(req.url), 'http://proxy')
     if (prefix) req.headers['accept-encoding'] = 'identity'
-    state.calls.push({ at: Date.now(), method: req.method, path })
+    state.calls.push({ at: Date.now(), method: req.method, path, query })
+    await state.before?.(path)
     if (state.mode === 'down') return req.socket.destroy()
     if (state.mode === '401' && path.startsWith('/api/') && path !== '/api/v1/signin') {
       res.writeHead(401, { 'Content-Type': 'application/json' })

@@ -9,6 +9,7 @@ import { pollWhileLive } from '../live'
 import { useKeys } from '../shell/keys'
 import { useScope, within } from '../shell/scope'
 import { Page } from '../shell/Page'
+import { ViewsMenu } from './views/ViewsMenu'
 import css from './Changes.module.css'
 
 const route = getRouteApi('/changes')
@@ -31,6 +32,12 @@ const views = [
   { label: 'Health', kind: 'health' },
   { label: 'What people asked for', kind: 'request,rollback' },
   { label: 'Failures', kind: 'failure' },
+] as const
+
+/** What many look for; as queries, which is what saved views are too. */
+const common = [
+  ['Drift that came back', 'kind=fight'],
+  ['What people asked for in prod', 'filter=env:prod&kind=request,rollback'],
 ] as const
 
 /** Changes is everything that happened, newest first: deployments, drift with the tool that did it, and who asked for what. */
@@ -56,6 +63,7 @@ export default function Changes() {
             </button>
           ))}
         </div>
+        <ViewsMenu common={common} />
         {app && (
           <Chip tone="accent" removeLabel="All Apps" onRemove={() => set({ app: undefined })}>
             <T>{`app ${app}`}</T>

@@ -4,9 +4,11 @@ import { useDeferredValue, useId, useState, type KeyboardEvent } from 'react'
 import { problemOf } from '../api/client'
 import { searchQuery } from '../api/queries'
 import type { SearchHit } from '../api/types'
-import { Dialog, Icon, Kbd, StateGlyph, T } from '../components'
+import { Dialog, Icon, Kbd, StateGlyph, T, plain } from '../components'
 import { flipTheme, setAppearance, appearance } from './appearance'
+import { addressOf, useOpenView, viewsQuery } from '../pages/views/views'
 import { LATER, PLACES } from './places'
+import { useScope, withScope } from './scope'
 import { signOut } from './signOut'
 import css from './Palette.module.css'
 
@@ -30,11 +32,15 @@ interface Ways {
 function useEntries(q: string, hits: readonly SearchHit[], { onClose, onHelp }: Ways): Entry[] {
   const navigate = useNavigate()
   const router = useRouter()
+  const scope = useScope()
+  const openView = useOpenView()
+  const mine = useQuery(viewsQuery).data?.items ?? []
   const after = (f: () => void) => () => {
     onClose()
     f()
   }
-  const open = (path: string) => router.history.push(router.basepath === '/' ? path : router.basepath + path)
+  const open = (path: string) => router.history.push((router.basepath === '/' ? '' : router.basepath) + withScope(path, scope))
+  const views: Entry[] = mine.map((v) => ({ id: `view ${v.name}`, icon: 'star', title: v.name ?? '', where: `view, ${plain(addressOf(v))}`, run: after(() => openView(v)) }))
   const actions: Entry[] = [
     ...PLACES.map((p) => ({ id: p.to, icon: p.icon, title: p.label, where: p.key ? `page, g ${p.key}` : 'page', run: after(() => void navigate({ to: p.to })) })),
     { id: 'failed', icon: 'filter', title: 'Apps that failed', where: 'filter', run: after(() => void navigate({ to: '/apps', search: { filter: 'state:failed,degraded' } })) },
@@ -45,10 +51,10 @@ function useEntries(q: string, hits: readonly SearchHit[], { onClose, onHelp }: 
     { id: 'signout', icon: 'user', title: 'Sign out', where: 'action', run: after(() => void signOut()) },
     ...LATER.map((p) => ({ id: p.to, icon: p.icon, title: p.label, where: 'not there yet', run: after(() => void navigate({ to: p.to })) })),
   ]
-  if (q === '') return actions.slice(0, PLACES.length + 5)
+  if (q === '') return [...actions.slice(0, PLACES.length), ...views.slice(0, 8), ...actions.slice(PLACES.length, PLACES.length + 5)]
   return [
     ...hits.map((h, i) => ({ id: `hit${i}`, icon: icons[h.kind] ?? 'right', title: h.title, where: h.where || h.kind, state: h.state, run: after(() => open(h.path)) })),
-    ...actions.filter((a) => fits(a.title, q)),
+    ...[...views, ...actions].filter((a) => fits(a.title, q)),
     { id: 'filter', icon: 'filter', title: `Filter the Apps by “${q}”`, where: 'apps', run: after(() => void navigate({ to: '/apps', search: { filter: q } })) },
   ]
 }

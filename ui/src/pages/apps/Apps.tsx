@@ -1,14 +1,14 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { getRouteApi, useNavigate } from '@tanstack/react-router'
-import { useCallback, useEffect, useMemo, useState } from 'react'
+import { memo, useCallback, useEffect, useMemo, useState } from 'react'
 import { problemOf } from '../../api/client'
 import { appsQuery, facetsQuery } from '../../api/queries'
 import type { AppPage, AppRow, Facets } from '../../api/types'
-import { Button, Icon, Num, Problem, Skeleton } from '../../components'
+import { Button, Icon, Num, Problem, Skeleton, T } from '../../components'
 import { keyOf } from '../../live'
 import { useKeys } from '../../shell/keys'
 import { Page } from '../../shell/Page'
-import { useScope, within } from '../../shell/scope'
+import { scopeWords, useScope, within } from '../../shell/scope'
 import { useSettled } from '../../shell/useSettled'
 import { FirstApp } from '../FirstApp'
 import { ViewsMenu } from '../views/ViewsMenu'
@@ -110,7 +110,7 @@ export default function Apps() {
       </Page>
     )
   return (
-    <Page title="Apps" lead={count && <CountLine {...count} />} actions={<Choices shown={shown} facets={facets.data} />}>
+    <Page title="Apps" lead={count && <CountLine {...count} filtered={filter !== ''} where={scopeWords(scope)} />} actions={<Choices shown={shown} facets={facets.data} />}>
       <FilterBar filter={filter} onChange={shown.setFilter} facets={facets.data} hide={hiddenBy(scope.namespace, scope.cluster)}>
         {menu}
       </FilterBar>
@@ -145,7 +145,7 @@ interface RowsProps {
 }
 
 /** Rows are the Apps as lines or tiles, with what can be done to those that are selected. */
-function Rows({ view, filter, own, sort, columns, onSort, onFilter, onCount }: RowsProps) {
+const Rows = memo(function Rows({ view, filter, own, sort, columns, onSort, onFilter, onCount }: RowsProps) {
   const scope = useScope()
   const apps = useInfiniteQuery(appsQuery({ filter, sort }, view === 'list' ? 100 : 200))
   const rows = useMemo(() => unique(apps.data?.pages), [apps.data])
@@ -183,7 +183,7 @@ function Rows({ view, filter, own, sort, columns, onSort, onFilter, onCount }: R
       <SelectionBar selected={selected} onClear={clear} />
     </>
   )
-}
+})
 
 function Choices({ shown, facets }: { shown: ReturnType<typeof useShown>; facets: Facets | undefined }) {
   const { view, sort } = shown
@@ -222,11 +222,17 @@ function unique(pages: AppPage[] | undefined): AppRow[] {
   return pages.flatMap((p) => p.items).filter((r) => !seen.has(keyOf(r)) && seen.add(keyOf(r)))
 }
 
-function CountLine({ total, of, rows }: Count) {
+function CountLine({ total, rows, filtered, where }: Count & { filtered: boolean; where: string }) {
   return (
     <span role="status">
       <Num n={total} /> {total === 1 ? 'App' : 'Apps'}
-      {of === '' ? '' : total === 1 ? ' matches' : ' match'}
+      {where && (
+        <>
+          {' '}
+          in <T>{where}</T>
+        </>
+      )}
+      {filtered ? (total === 1 ? ' matches' : ' match') : ''}
       {rows !== undefined && (
         <>
           , as <Num n={rows} /> {rows === 1 ? 'component' : 'components'}

@@ -185,6 +185,7 @@ const Card = memo(function Card({ row, columns, on, index, onFocus }: LineProps)
         </span>
         {more.map((c) => (
           <span key={c.id} className="cut" title={plain(c.title)}>
+            {c.className === 'number' && `${c.title} `}
             {c.cell(row)}
           </span>
         ))}

@@ -12,7 +12,7 @@ export interface FilterBarProps {
   facets: Facets | undefined
   /** Facets that are not to be chosen here: the scope does. */
   hide?: readonly string[] | undefined
-  /** What stands behind the facets. */
+  /** What stands before the facets. */
   children?: ReactNode
 }
 
@@ -117,9 +117,9 @@ const Field = memo(function Field({ filter, onChange }: { filter: string; onChan
 const FacetRow = memo(function FacetRow({ filter, onChange, facets, children, hide }: FilterBarProps) {
   return (
     <div className={css.facets} role="group" aria-label="Facets">
+      {children}
       <StateFacet filter={filter} onChange={onChange} facets={facets} />
       {facets?.facets.filter((f) => !hidden.has(f.key) && !hide?.includes(f.key)).map((f) => <Facet key={f.key} facet={f} filter={filter} onChange={onChange} />)}
-      {children}
     </div>
   )
 })

@@ -102,9 +102,9 @@ export function writeColumns(ids: readonly string[]): string | undefined {
 const GAP = 12
 const FRAME = 28 + GAP + 26 // the check box, and the padding of a row
 
-/** fit are the columns that a table of so many px has room for; those of the lowest rank go first. */
-export function fit(columns: readonly Column[], width: number): Column[] {
-  let left = [...columns]
+/** fit are the columns that a table of so many px has room for; those of the lowest rank go first. Where all fit, it is the same array. */
+export function fit(columns: Column[], width: number): Column[] {
+  let left = columns
   const needs = (all: Column[]) => all.reduce((n, c) => n + c.min + GAP, FRAME - GAP)
   while (left.length > 2 && needs(left) > width) {
     const least = left.reduce((a, b) => (b.rank < a.rank ? b : a))

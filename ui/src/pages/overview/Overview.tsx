@@ -89,7 +89,7 @@ export default function Overview() {
         <Unreachable />
         <div className={css.columns}>
           <div className="stack">
-            <NeedsYou problems={data.problems} total={data.total} counts={data.counts} shown={big ? 6 : 10} />
+            <NeedsYou problems={data.problems} counts={data.counts} shown={big ? 6 : 10} />
             {!big && <Causes causes={data.causes} />}
           </div>
           <div className="stack">
@@ -160,7 +160,10 @@ function Unreachable() {
   )
 }
 
-function NeedsYou({ problems, total, counts, shown }: { problems: AppRow[]; total: number; counts: StateCounts; shown: number }) {
+/** What goes on by itself needs nobody, nor does what a person paused. */
+const NEEDS = ['Failed', 'Degraded', 'Drifted', 'Unknown', 'Waiting']
+
+function NeedsYou({ problems, counts, shown }: { problems: AppRow[]; counts: StateCounts; shown: number }) {
   const list = useRef<HTMLUListElement>(null)
   const step = (by: number) => {
     const links = [...(list.current?.querySelectorAll('a') ?? [])]
@@ -168,24 +171,25 @@ function NeedsYou({ problems, total, counts, shown }: { problems: AppRow[]; tota
     links[Math.max(0, Math.min(links.length - 1, at + by))]?.focus()
   }
   useKeys({ n: { run: () => step(1), label: 'Next problem' }, p: { run: () => step(-1), label: 'Previous problem' } }, 'Overview')
-  const all = total - (counts.Synced ?? 0)
+  const all = NEEDS.reduce((n, s) => n + (counts[s] ?? 0), 0)
+  const rows = problems.filter((p) => NEEDS.includes(p.state)).slice(0, shown)
   return (
     <section className="card" aria-labelledby="needs">
       <div className={css.cardHead}>
-        <h2 id="needs">Needs you {all > 0 && <span className={css.count}>{all}</span>}</h2>
+        <h2 id="needs">Needs you {all > 0 && <span className={css.count}>{all.toLocaleString('en-US')}</span>}</h2>
         {all > shown && (
-          <Link to="/apps" search={{ filter: '-state:synced' }}>
+          <Link to="/apps" search={{ filter: `state:${NEEDS.join(',').toLowerCase()}` }}>
             All {all.toLocaleString('en-US')}
           </Link>
         )}
       </div>
-      {problems.length === 0 ? (
+      {all === 0 ? (
         <EmptyState title="Nothing" icon="check" tone="good">
-          <p>Everything runs what Git says, and is healthy.</p>
+          <p>Nothing failed, drifted or waits for somebody.</p>
         </EmptyState>
       ) : (
         <ul ref={list} className={css.needs}>
-          {problems.slice(0, shown).map((p) => (
+          {rows.map((p) => (
             <li key={keyOf(p)}>
               <Link to="/a/$namespace/$name" params={{ namespace: p.namespace, name: p.name }} search={{}} preload={false}>
                 <StateGlyph state={p.state} label={p.state} size={18} />
