@@ -124,6 +124,28 @@ func BenchmarkColdWorker(b *testing.B) {
 	benchmarkWith(b, p, files)
 }
 
+// BenchmarkFirstRenderOfAWarmedWorker is what a commit waits for when the only worker was started ahead.
+func BenchmarkFirstRenderOfAWarmedWorker(b *testing.B) {
+	files := rendertest.Tree(overlayTree)
+	for b.Loop() {
+		b.StopTimer()
+		p := pool(b, worker.Options{Size: 1, Kept: 1})
+		if err := p.Warm(context.Background()); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := p.Render(context.Background(), files, render.Request{Kind: bad, Path: "nothing"}); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		if _, err := p.Render(context.Background(), files, overlayRequest); err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		p.Close()
+		b.StartTimer()
+	}
+}
+
 func benchmark(b *testing.B, r render.Renderer) { benchmarkWith(b, r, rendertest.Tree(overlayTree)) }
 
 func benchmarkWith(b *testing.B, r render.Renderer, files render.Files) {

@@ -20,6 +20,9 @@ const restAfter = 3 * time.Second
 // tainter is a renderer whose process must not render again (Kustomize, after it met a custom OpenAPI schema).
 type tainter interface{ Tainted() bool }
 
+// warmer is a renderer whose first render in a process costs more than the next (Kustomize reads its OpenAPI schema).
+type warmer interface{ Warm() }
+
 // Main is the life of a worker process: it drops its rights, says what it dropped, and answers renders until its input
 // ends. It returns nil at the end of input and after a render that taints the process. Nothing else may use out.
 func Main(ctx context.Context, registry map[render.Kind]render.Renderer, in io.Reader, out io.Writer) error {
@@ -41,6 +44,9 @@ func Main(ctx context.Context, registry map[render.Kind]render.Renderer, in io.R
 	}
 	stop := dieWithParent()
 	defer stop()
+	if h.Warm {
+		warm(registry)
+	}
 	rest := time.AfterFunc(restAfter, debug.FreeOSMemory)
 	defer rest.Stop()
 	for {
@@ -56,6 +62,14 @@ func Main(ctx context.Context, registry map[render.Kind]render.Renderer, in io.R
 		tainted, err := serve(ctx, files, registry, req)
 		if err != nil || tainted {
 			return err
+		}
+	}
+}
+
+func warm(registry map[render.Kind]render.Renderer) {
+	for _, r := range registry {
+		if w, ok := r.(warmer); ok {
+			w.Warm()
 		}
 	}
 }

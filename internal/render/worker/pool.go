@@ -19,6 +19,7 @@ type Options struct {
 	Timeout     time.Duration // of one render; default 60 s
 	MaxRenders  int           // by one child before it is replaced; default 10,000
 	IdleTimeout time.Duration // until an idle child is ended; default 5 min
+	Kept        int           // children that are not ended for being idle, and that Warm starts; default none
 }
 
 func (o Options) withDefaults() Options {
@@ -125,7 +126,7 @@ func (p *Pool) take(ctx context.Context) (*child, error) {
 		n := len(p.idle)
 		if n == 0 {
 			p.mu.Unlock()
-			return p.start(ctx)
+			return p.start(ctx, hello{MemoryBytes: p.options.MemoryBytes})
 		}
 		c := p.idle[n-1]
 		p.idle = p.idle[:n-1]
@@ -137,7 +138,34 @@ func (p *Pool) take(ctx context.Context) (*child, error) {
 	}
 }
 
-func (p *Pool) start(ctx context.Context) (*child, error) {
+// Warm starts the children that are kept, ahead of the first render, and has their renderers make ready what a first
+// render would wait for. Children that are there already count. It returns when they take requests.
+func (p *Pool) Warm(ctx context.Context) error {
+	for p.children() < p.options.Kept {
+		select {
+		case p.slots <- struct{}{}:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		c, err := p.start(ctx, hello{MemoryBytes: p.options.MemoryBytes, Warm: true})
+		if err == nil {
+			p.release(c)
+		}
+		<-p.slots
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Pool) children() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.all)
+}
+
+func (p *Pool) start(ctx context.Context, h hello) (*child, error) {
 	c, err := startChild(p.options)
 	if err != nil {
 		return nil, fmt.Errorf("starting a render worker: %w", err)
@@ -150,7 +178,7 @@ func (p *Pool) start(ctx context.Context) (*child, error) {
 	if closed {
 		c.kill(errClosed)
 	}
-	isolation, err := c.greet(ctx)
+	isolation, err := c.greet(ctx, h)
 	if err != nil {
 		p.retire(c)
 		return nil, err
@@ -178,9 +206,13 @@ func (p *Pool) release(c *child) {
 	p.retire(c)
 }
 
-// expire ends a child that has been idle for too long, unless it was taken meanwhile.
+// expire ends a child that has been idle for too long, unless it was taken meanwhile or is one that is kept.
 func (p *Pool) expire(c *child) {
 	p.mu.Lock()
+	if len(p.idle) <= p.options.Kept {
+		p.mu.Unlock()
+		return
+	}
 	found := false
 	for i, other := range p.idle {
 		if other == c {

@@ -118,10 +118,10 @@ func (c *child) wake() bool {
 }
 
 // greet tells the child its limits and waits until it has dropped its rights.
-func (c *child) greet(ctx context.Context) ([]string, error) {
+func (c *child) greet(ctx context.Context, h hello) ([]string, error) {
 	stop := c.killOn(ctx, c.options.Timeout)
 	defer stop()
-	err := c.pipe.sendJSON(frameHello, hello{MemoryBytes: c.options.MemoryBytes})
+	err := c.pipe.sendJSON(frameHello, h)
 	var r ready
 	if err == nil {
 		err = c.pipe.receiveJSON(frameReady, &r)

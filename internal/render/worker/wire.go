@@ -36,6 +36,7 @@ var errTooLarge = errors.New("a message between Plumb and its worker is too larg
 
 type hello struct {
 	MemoryBytes int64 `json:"memoryBytes"`
+	Warm        bool  `json:"warm,omitempty"` // nobody waits yet: make ready what the first render would wait for
 }
 
 type ready struct {

@@ -538,6 +538,32 @@ func TestIdleWorkersEnd(t *testing.T) {
 	}
 }
 
+func TestAKeptWorkerIsStartedAheadAndDoesNotEndForBeingIdle(t *testing.T) {
+	p := pool(t, worker.Options{Size: 2, IdleTimeout: time.Millisecond, Kept: 1})
+	for range 2 { // a worker that is there counts
+		if err := p.Warm(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 5 {
+		if p.Started() != 1 {
+			t.Fatalf("%d workers were started, want the one that is kept", p.Started())
+		}
+		<-time.After(5 * time.Millisecond)
+		if _, err := p.Render(t.Context(), rendertest.Tree(goodTree), good); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestAClosedPoolIsNotWarmed(t *testing.T) {
+	p := pool(t, worker.Options{Kept: 1})
+	p.Close()
+	if err := p.Warm(t.Context()); err == nil {
+		t.Error("a closed pool started a worker")
+	}
+}
+
 func TestAWorkerIsReplacedAfterItsRenders(t *testing.T) {
 	p := pool(t, worker.Options{Size: 1, MaxRenders: 2})
 	for range 4 {
