@@ -110,7 +110,7 @@ func Run(ctx context.Context, o cli.DaemonOptions) error {
 			log.Warn("the state was not closed cleanly", "dir", o.Dir, "err", err)
 		}
 	}()
-	pool := worker.NewPool(worker.Options{Command: o.Self, Size: cmp.Or(max(o.Renderers, 0), runtime.GOMAXPROCS(0))})
+	pool := worker.NewPool(worker.Options{Command: o.Self, Size: cmp.Or(max(o.Renderers, 0), runtime.GOMAXPROCS(0)), Kept: 1})
 	defer pool.Close()
 	manager, err := managerOf(config, o)
 	if err != nil {
@@ -174,6 +174,7 @@ func Run(ctx context.Context, o cli.DaemonOptions) error {
 	}
 	g.Go(func() error { return elected(ctx, manager, e.Run) })
 	g.Go(func() error { return elected(ctx, manager, n.Run) }) // only who leads tells people
+	g.Go(func() error { return elected(ctx, manager, warm(pool, log)) })
 	for _, run := range []func(context.Context) error{w.Run, rows.Run, rest.run, manager.Start} {
 		g.Go(func() error { return run(ctx) })
 	}
@@ -201,6 +202,17 @@ func managerOf(config *rest.Config, o cli.DaemonOptions) (ctrl.Manager, error) {
 		return nil, fmt.Errorf("connecting to the hub: %w", err)
 	}
 	return m, nil
+}
+
+// warm starts the one worker that is kept, so that the first commit after a quiet time waits for none. It may fail: the
+// first render starts a worker then, and says what is wrong.
+func warm(pool *worker.Pool, log *slog.Logger) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := pool.Warm(ctx); err != nil && ctx.Err() == nil {
+			log.Warn("no render worker could be started ahead", "err", err)
+		}
+		return nil
+	}
 }
 
 // elected runs something once this replica leads.
