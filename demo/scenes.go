@@ -204,21 +204,17 @@ func (d *demo) recorded(ctx context.Context, name, manager string) error {
 		return err
 	}
 	var list struct {
-		Items []struct{ Kind, Actor, Object string }
+		Items []struct{ Kind, Manager, Object string }
 	}
 	if err := json.Unmarshal([]byte(raw), &list); err != nil {
 		return fmt.Errorf("%w: %s", err, raw)
 	}
-	found := map[string]bool{}
-	for _, i := range list.Items {
-		if i.Actor == manager && i.Object == "Deployment.apps/prod/web" {
-			found[i.Kind] = true
+	for _, i := range list.Items { // what was found and undone is one
+		if i.Manager == manager && i.Object == "Deployment.apps/prod/web" && i.Kind == "healed" {
+			return nil
 		}
 	}
-	if !found["Drift"] || !found["Healed"] {
-		return fmt.Errorf("no record of it in %s", raw)
-	}
-	return nil
+	return fmt.Errorf("no record of it in %s", raw)
 }
 
 func (d *demo) badCommit(ctx context.Context) error {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -10,7 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"plumb.cd/plumb/internal/engine"
 	"plumb.cd/plumb/internal/httpapi"
+	"plumb.cd/plumb/internal/object"
 )
 
 // blame says where the fields of an object come from.
@@ -21,29 +24,20 @@ func (e *env) blame() *cobra.Command {
 			"with another value there shows it in the field; history is rendered commit by commit, within a budget that is told.",
 		Example: "  plumb blame deploy/shop/web\n  plumb blame deploy/shop/web .spec.replicas",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, cancel := e.withTimeout(cmd.Context(), time.Minute)
-			defer cancel()
-			c, err := e.connect(ctx)
-			if err != nil {
-				return err
-			}
-			defer c.close()
-			key, id, err := e.meant(ctx, c, args[0])
-			if err != nil {
-				return err
-			}
-			if id == nil {
-				return usageError{fmt.Errorf("%q is no object: want KIND/NAMESPACE/NAME", args[0])}
-			}
-			path := appPath(key, "blame") + "?object=" + url.QueryEscape(id.String())
-			if len(args) == 2 {
-				path += "&field=" + url.QueryEscape(args[1])
-			}
-			var b httpapi.Blame
-			if err := c.do(ctx, http.MethodGet, path, nil, &b); err != nil {
-				return cause(ctx, err)
-			}
-			return e.print(b, func() error { return e.drawBlame(b) })
+			return e.withMeant(cmd, args[0], func(ctx context.Context, c *client, key engine.Key, id *object.ID) error {
+				if id == nil {
+					return usageError{fmt.Errorf("%q is no object: want KIND/NAMESPACE/NAME", args[0])}
+				}
+				path := appPath(key, "blame") + "?object=" + url.QueryEscape(id.String())
+				if len(args) == 2 {
+					path += "&field=" + url.QueryEscape(args[1])
+				}
+				var b httpapi.Blame
+				if err := c.do(ctx, http.MethodGet, path, nil, &b); err != nil {
+					return err
+				}
+				return e.print(b, func() error { return e.drawBlame(b) })
+			})
 		},
 	})
 }

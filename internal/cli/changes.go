@@ -57,19 +57,12 @@ func (e *env) changes() *cobra.Command {
 func (e *env) changeRows(changes []httpapi.Change) error {
 	var rows [][]string
 	for _, c := range changes {
-		who := cmp.Or(c.Actor, "-")
-		if c.Manager != "" {
-			who = c.Manager + " (tool)"
-		}
-		what := cmp.Or(changedFields(c), plain(c.Message), "-")
+		what := changedWhat(c)
 		if c.Object != "" {
 			what = c.Object + "  " + what
 		}
-		if c.Repeats > 1 {
-			what = fmt.Sprintf("%d times since %s: %s", c.Repeats, c.First.Local().Format("15:04:05"), what)
-		}
 		rows = append(rows, []string{
-			c.At.Local().Format("2006-01-02 15:04:05"), c.App, c.Kind, cmp.Or(c.Outcome, "-"), shortSHA(cmp.Or(c.Commit, "-")), plain(who), clip(what, 120),
+			stamped(c.At), c.App, c.Kind, cmp.Or(c.Outcome, "-"), shortSHA(cmp.Or(c.Commit, "-")), plain(who(c)), clip(what, 120),
 		})
 	}
 	return e.rows([]string{"AT", "APP", "KIND", "OUTCOME", "REVISION", "WHO", "WHAT"}, rows)

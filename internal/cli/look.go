@@ -3,11 +3,8 @@ package cli
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -15,7 +12,6 @@ import (
 
 	"plumb.cd/plumb/internal/engine"
 	"plumb.cd/plumb/internal/filter"
-	"plumb.cd/plumb/internal/history"
 	"plumb.cd/plumb/internal/httpapi"
 	"plumb.cd/plumb/internal/object"
 	"plumb.cd/plumb/internal/server"
@@ -286,63 +282,6 @@ func (e *env) drawChildren(children []engine.ChildView, indent string) error {
 		return e.line(fmt.Sprintf("%s+ %d healthy", indent, healthy))
 	}
 	return nil
-}
-
-func (e *env) history() *cobra.Command {
-	var limit int
-	var kinds []string
-	cmd := &cobra.Command{
-		Use: "history APP", Short: "Show an App's deployments, newest first", Args: oneArg("an App"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return e.records(cmd, args[0], kinds, limit)
-		},
-	}
-	cmd.Flags().IntVar(&limit, "limit", 20, "how many")
-	cmd.Flags().StringSliceVar(&kinds, "kind", []string{string(history.Deployment), string(history.Rollback)}, "kinds of records; all: every kind")
-	return e.outputFlag(cmd)
-}
-
-func (e *env) drift() *cobra.Command {
-	var limit int
-	cmd := &cobra.Command{
-		Use: "drift APP", Short: "Show who changed what behind Git's back, newest first", Args: oneArg("an App"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return e.records(cmd, args[0], []string{string(history.Drift), string(history.Healed), string(history.Fight)}, limit)
-		},
-	}
-	cmd.Flags().IntVar(&limit, "limit", 20, "how many")
-	return e.outputFlag(cmd)
-}
-
-func (e *env) records(cmd *cobra.Command, app string, kinds []string, limit int) error {
-	return e.withApp(cmd, app, 0, func(ctx context.Context, c *client, a server.AppView) error {
-		q := url.Values{"limit": {strconv.Itoa(limit)}}
-		if !slices.Contains(kinds, "all") {
-			q["kind"] = kinds
-		}
-		var list server.List[history.Event]
-		if err := c.do(ctx, http.MethodGet, appPath(keyOf(a), "history?"+q.Encode()), nil, &list); err != nil {
-			return err
-		}
-		return e.print(list, func() error {
-			var rows [][]string
-			for _, ev := range list.Items {
-				rows = append(rows, []string{
-					ev.At.Local().Format("2006-01-02 15:04:05"), string(ev.Kind), cmp.Or(ev.Outcome, ev.Reason, "-"), shortSHA(cmp.Or(ev.Commit, "-")),
-					cmp.Or(ev.Actor, "-"), clip(plain(cmp.Or(ev.Message, took(ev))), 110),
-				})
-			}
-			return e.rows([]string{"AT", "KIND", "OUTCOME", "REVISION", "WHO", "WHAT"}, rows)
-		})
-	})
-}
-
-func took(ev history.Event) string {
-	var d engine.DeploymentData
-	if json.Unmarshal(ev.Data, &d) != nil || d.Mode == "" {
-		return ""
-	}
-	return fmt.Sprintf("%s, %d steps in %s", d.Mode, len(d.Steps), d.Took.Round(1e6))
 }
 
 // parseObject reads an object as people name it: "deploy/web", "deploy/shop/web", "Deployment.apps/shop/web".

@@ -29,9 +29,14 @@ func (e *env) stateDir() (string, error) {
 func (e *env) run() *cobra.Command {
 	o := DaemonOptions{Self: e.Self, Version: e.Version}
 	var allow []string
+	var shown showFlags
 	cmd := &cobra.Command{
 		Use: "run", Short: "Run the daemon: controllers, engine and API", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := shown.check(); err != nil {
+				return err
+			}
+			o.Links, o.Forges = shown.links, shown.forges
 			if o.Dir == "" {
 				dir, err := e.stateDir()
 				if err != nil {
@@ -65,8 +70,7 @@ func (e *env) run() *cobra.Command {
 	f.StringVar(&o.Namespace, "lease-namespace", "plumb-system", "namespace of the leader's Lease")
 	f.BoolVar(&o.LeaderElection, "leader-elect", true, "let one of several replicas work at a time")
 	f.IntVar(&o.Renderers, "renderers", 0, "worker processes that render (default: one a core)")
-	f.StringArrayVar(&o.Links, "link", nil, "REGEXP=URL: what a commit message names becomes a link, e.g. '\\b([A-Z]+-[0-9]+)\\b=https://jira.example.com/browse/$1' (repeatable)")
-	f.StringArrayVar(&o.Forges, "forge", nil, "HOST=KIND or HOST=URL: where commits of a host's repositories are shown, e.g. git.example.com=gitlab (repeatable)")
+	shown.add(f)
 	f.StringSliceVar(&allow, "notify-allow", nil, "networks that Channels may reach although they are not public, e.g. 10.0.0.0/8 (repeatable)")
 	f.StringVar(&o.LogLevel, "log-level", "info", "debug, info, warn or error")
 	return cmd

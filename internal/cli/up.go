@@ -10,13 +10,17 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
+
+	"plumb.cd/plumb/internal/links"
 )
 
 // up is everything on one machine: control plane, engine, API. It signs the command line in to it.
 func (e *env) up() *cobra.Command {
 	var dir, plane, listen, level string
 	var port, nodes int
+	var shown showFlags
 	cmd := &cobra.Command{
 		Use: "up", Short: "Start a local Kubernetes control plane with Plumb on it, and sign in", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -27,6 +31,9 @@ func (e *env) up() *cobra.Command {
 				}
 				dir = filepath.Join(state, "up")
 			}
+			if err := shown.check(); err != nil {
+				return err
+			}
 			abs, err := filepath.Abs(dir)
 			if err != nil {
 				return err
@@ -35,7 +42,7 @@ func (e *env) up() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return e.runUp(cmd.Context(), upOptions{dir: abs, binary: binary, listen: listen, level: level, port: port, nodes: nodes})
+			return e.runUp(cmd.Context(), upOptions{dir: abs, binary: binary, listen: listen, level: level, port: port, nodes: nodes, shown: shown})
 		},
 	}
 	f := cmd.Flags()
@@ -45,12 +52,30 @@ func (e *env) up() *cobra.Command {
 	f.IntVar(&port, "port", 0, "port of the Kubernetes API server (0: a free one)")
 	f.IntVar(&nodes, "nodes", 3, "simulated nodes")
 	f.StringVar(&level, "log-level", "warn", "of the daemon's log in DIR/daemon.log")
+	shown.add(f)
 	return cmd
 }
 
 type upOptions struct {
 	dir, binary, listen, level string
 	port, nodes                int
+	shown                      showFlags
+}
+
+// showFlags say where what commits name, and commits themselves, are shown.
+type showFlags struct{ links, forges []string }
+
+func (s *showFlags) add(f *pflag.FlagSet) {
+	f.StringArrayVar(&s.links, "link", nil, "REGEXP=URL: what a commit message names becomes a link, e.g. '\\b([A-Z]+-[0-9]+)\\b=https://jira.example.com/browse/$1' (repeatable)")
+	f.StringArrayVar(&s.forges, "forge", nil, "HOST=KIND or HOST=URL: where commits of a host's repositories are shown, e.g. git.example.com=gitlab (repeatable)")
+}
+
+// check refuses what links.New would refuse, before anything is started.
+func (s *showFlags) check() error {
+	if _, err := links.New(s.links, s.forges); err != nil {
+		return usageError{err}
+	}
+	return nil
 }
 
 func (e *env) runUp(ctx context.Context, o upOptions) error {
@@ -96,7 +121,8 @@ func (e *env) runUp(ctx context.Context, o upOptions) error {
 	g.Go(func() error {
 		return e.Daemon(ctx, DaemonOptions{
 			Dir: filepath.Join(o.dir, "daemon"), Kubeconfig: raw, Namespace: "plumb-system", Listen: o.listen, Installation: "plumb",
-			LocalToken: token, NotifyAllow: ownNetworks(), Self: e.Self, Getenv: e.Getenv, Log: log, LogLevel: o.level, Version: e.Version,
+			LocalToken: token, NotifyAllow: ownNetworks(), Links: o.shown.links, Forges: o.shown.forges,
+			Self: e.Self, Getenv: e.Getenv, Log: log, LogLevel: o.level, Version: e.Version,
 			Ready: func(address string) { listens <- session{Server: "http://" + address, Token: token} },
 		})
 	})

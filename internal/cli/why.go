@@ -22,28 +22,35 @@ func (e *env) why() *cobra.Command {
 		Use: "why APP | KIND/[NAMESPACE/]NAME", Short: "Explain why an App or an object is as it is: commit, file, render, apply, health, drift", Args: oneArg("an App or an object"),
 		Example: "  plumb why shop\n  plumb why deploy/shop/web\n  plumb why deploy/web -n shop",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, cancel := e.withTimeout(cmd.Context(), time.Minute)
-			defer cancel()
-			c, err := e.connect(ctx)
-			if err != nil {
-				return err
-			}
-			defer c.close()
-			key, id, err := e.meant(ctx, c, args[0])
-			if err != nil {
-				return err
-			}
-			path := appPath(key, "why")
-			if id != nil {
-				path += "?object=" + url.QueryEscape(id.String())
-			}
-			var w engine.Why
-			if err := c.do(ctx, http.MethodGet, path, nil, &w); err != nil {
-				return cause(ctx, err)
-			}
-			return e.print(w, func() error { return e.drawWhy(w) })
+			return e.withMeant(cmd, args[0], func(ctx context.Context, c *client, key engine.Key, id *object.ID) error {
+				path := appPath(key, "why")
+				if id != nil {
+					path += "?object=" + url.QueryEscape(id.String())
+				}
+				var w engine.Why
+				if err := c.do(ctx, http.MethodGet, path, nil, &w); err != nil {
+					return err
+				}
+				return e.print(w, func() error { return e.drawWhy(w) })
+			})
 		},
 	})
+}
+
+// withMeant connects, finds out what the argument means and calls f; id is nil for an App.
+func (e *env) withMeant(cmd *cobra.Command, arg string, f func(ctx context.Context, c *client, key engine.Key, id *object.ID) error) error {
+	ctx, cancel := e.withTimeout(cmd.Context(), time.Minute)
+	defer cancel()
+	c, err := e.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	key, id, err := e.meant(ctx, c, arg)
+	if err != nil {
+		return cause(ctx, err)
+	}
+	return cause(ctx, f(ctx, c, key, id))
 }
 
 // meant finds out whether the argument is an object or an App, and which App an object belongs to.
@@ -79,6 +86,12 @@ func (e *env) drawWhy(w engine.Why) error {
 	add := func(k, v string) { pairs = append(pairs, [2]string{k, v}) }
 	if c := w.Commit; c != nil {
 		add("commit", fmt.Sprintf("%s  %q  %s, %s ago", shortSHA(c.SHA), plain(c.Subject), plain(c.Author), age(e.Now(), c.When)))
+		if c.URL != "" {
+			add("at", plain(c.URL))
+		}
+		for _, l := range c.Links {
+			add("ticket", plain(l.Text+"  "+l.URL))
+		}
 	}
 	for _, s := range w.Source {
 		add("source", strings.TrimSpace(s.URL+"  "+s.Path+"  "+s.Ref))
