@@ -583,3 +583,19 @@ func TestAfterCloseNothingRenders(t *testing.T) {
 		t.Error("a closed pool rendered")
 	}
 }
+
+// TestTheParentsShareOfARenderIsSmall gates the allocations of the daemon for a warm render of five objects; the library
+// alone makes 16,000 for the overlay.
+func TestTheParentsShareOfARenderIsSmall(t *testing.T) {
+	const most = 300
+	p, files := pool(t, worker.Options{Size: 1}), rendertest.Tree(overlayTree)
+	got := testing.AllocsPerRun(50, func() {
+		if _, err := p.Render(t.Context(), files, overlayRequest); err != nil {
+			t.Fatal(err)
+		}
+	})
+	t.Logf("%.0f allocations", got)
+	if got > most {
+		t.Errorf("%.0f allocations in the parent, more than %d", got, most)
+	}
+}
