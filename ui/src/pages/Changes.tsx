@@ -107,7 +107,7 @@ const days = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric
 const dayOf = (at: string) => days.format(new Date(at))
 
 function Row({ change: c, day, onApp }: { change: Change; day: boolean; onApp: (app: string) => void }) {
-  const kind = KINDS[c.kind] ?? { word: c.kind, icon: 'info', state: 'Unknown' }
+  const kind = faceOf(c)
   const slash = c.app.indexOf('/')
   return (
     <>
@@ -166,8 +166,22 @@ function Row({ change: c, day, onApp }: { change: Change; day: boolean; onApp: (
   )
 }
 
+/** faceOf is how a change is shown. A deployment that did not succeed is not called deployed. */
+export function faceOf(c: Pick<Change, 'kind' | 'outcome'>): { word: string; icon: string; state: string } {
+  if (c.kind === 'deployment' && c.outcome === 'Failed') return KINDS.failure!
+  if (c.kind === 'deployment' && (c.outcome === 'Superseded' || c.outcome === 'Cancelled')) return { word: c.outcome, icon: 'stop', state: 'Unknown' }
+  return KINDS[c.kind] ?? { word: c.kind, icon: 'info', state: 'Unknown' }
+}
+
+/** sentenceOf says what the face and the fields do not. */
+export function sentenceOf(c: Pick<Change, 'kind' | 'outcome' | 'message' | 'object' | 'fields'>): string {
+  const drifted = c.object !== undefined && (c.fields?.length ?? 0) > 0 && (c.kind === 'drift' || c.kind === 'healed')
+  const outcome = c.outcome === faceOf(c).word || c.outcome === 'Succeeded' ? '' : c.outcome
+  return [outcome, drifted ? '' : c.message].filter(Boolean).join(': ')
+}
+
 function says(c: Change) {
-  const words = [c.outcome && !(c.kind === 'failure' && c.outcome === 'Failed') ? c.outcome : '', c.message ?? ''].filter(Boolean).join(': ')
+  const words = sentenceOf(c)
   return words && (
     <span>
       <T>{words}</T>

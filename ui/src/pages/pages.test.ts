@@ -6,7 +6,7 @@ import { blamed } from './apps/NoMatch'
 import { easy, limit } from './apps/BulkPlan'
 import { cellSizes, corner, height, place, problemsIn, tally } from './overview/cells'
 import { headline } from './overview/Overview'
-import { value } from './Changes'
+import { faceOf, sentenceOf, value } from './Changes'
 
 const row = (more: Partial<AppRow>): AppRow => ({ namespace: 'shop', name: 'web', cluster: 'c', state: 'Synced', since: '', sync: 'Synced', health: 'Healthy', objects: 1, ...more })
 
@@ -92,4 +92,12 @@ describe('an empty list names what can be removed', () => {
   it('a term of the filter', () => expect(blamed({ term: 'cluster:x', without: 3 }, 'web cluster:X', {})).toEqual({ term: 'cluster:x' }))
   it('the part of the scope, which nobody typed as a term', () => expect(blamed({ term: 'namespace:shop', without: 3 }, 'web', { namespace: 'shop' })).toEqual({ part: 'namespace' }))
   it('the term, where it stands in both', () => expect(blamed({ term: 'namespace:shop', without: 3 }, 'namespace:shop', { namespace: 'shop' })).toEqual({ term: 'namespace:shop' }))
+})
+
+describe('a change', () => {
+  const faces: [string, string | undefined, string][] = [['deployment', 'Succeeded', 'Deployed'], ['deployment', 'Failed', 'Failed'], ['deployment', 'Superseded', 'Superseded'], ['failure', 'Failed', 'Failed'], ['healed', undefined, 'Healed'], ['later', undefined, 'later']]
+  for (const [kind, outcome, want] of faces) it(`of kind ${kind}, ${outcome ?? 'without an outcome'}, is called ${want}`, () => expect(faceOf({ kind, outcome }).word).toBe(want))
+  it('says why it failed, once', () => expect(sentenceOf({ kind: 'deployment', outcome: 'Failed', message: 'not healthy' })).toBe('not healthy'))
+  it('does not say in words what its fields show', () => expect(sentenceOf({ kind: 'drift', object: 'Deployment.apps/x', message: 'x: .spec.replicas 4 → 6', fields: [{ path: '.spec.replicas', class: 'drift' }] })).toBe(''))
+  it('says in words what has no fields', () => expect(sentenceOf({ kind: 'drift', object: 'Deployment.apps/x', message: 'x is gone' })).toBe('x is gone'))
 })

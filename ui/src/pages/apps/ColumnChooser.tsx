@@ -2,6 +2,7 @@ import type { Facets } from '../../api/types'
 import { Button, Icon, IconButton, T, plain } from '../../components'
 import { useClosing } from '../../shell/useClosing'
 import { COLUMNS, USUAL, readColumns, writeColumns, type Column } from './columns'
+import { hidden } from './FilterBar'
 import css from './ColumnChooser.module.css'
 
 /** ColumnChooser says which columns the list has, in which order. They stand in the address. */
@@ -14,7 +15,7 @@ export function ColumnChooser({ columns, facets, onChange }: { columns: Column[]
     next.splice(i + by, 0, ...next.splice(i, 1))
     put(next)
   }
-  const labels = (facets?.facets ?? []).map((f) => f.key).filter((k) => k.startsWith('label:'))
+  const labels = (facets?.facets ?? []).map((f) => f.key).filter((k) => k.startsWith('label:') && !hidden.has(k))
   const others = [...COLUMNS, ...readColumns(labels.join(',')).filter((c) => c.id.startsWith('label:'))].filter((c) => !ids.includes(c.id))
   return (
     <details ref={ref} className={css.chooser}>

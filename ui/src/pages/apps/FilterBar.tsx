@@ -148,7 +148,7 @@ function StateFacet({ filter, onChange, facets }: FilterBarProps) {
 }
 
 // The state has buttons of its own; these labels are what the facets environment and component are made of.
-const hidden = new Set(['state', 'label:plumb.cd/environment', 'label:environment', 'label:env', 'label:plumb.cd/component', 'label:app.kubernetes.io/name'])
+export const hidden: ReadonlySet<string> = new Set(['state', 'label:plumb.cd/environment', 'label:environment', 'label:env', 'label:plumb.cd/component', 'label:app.kubernetes.io/name'])
 const titles: Record<string, string> = { health: 'Health', sync: 'Sync', namespace: 'Namespace', cluster: 'Cluster', environment: 'Environment' }
 
 function Facet({ facet, filter, onChange }: { facet: Facets['facets'][number]; filter: string; onChange: (f: string) => void }) {
