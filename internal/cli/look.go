@@ -30,7 +30,7 @@ func (e *env) status() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			e.hint(hint)
+			e.hint(hint, filters)
 			return e.fleetStatus(list)
 		},
 	}
@@ -52,18 +52,26 @@ func (e *env) listApps(ctx context.Context, text string) (httpapi.List[httpapi.A
 	}
 	defer c.close()
 	if e.namespace != "" {
-		text = strings.TrimSpace(text + " namespace:" + filter.Literal(e.namespace).String())
+		text = strings.TrimSpace(text + " " + e.namespaceTerm())
 	}
 	list, hint, err := c.rows(ctx, text)
 	return list, hint, cause(ctx, err)
 }
 
-// hint says why a list is empty.
-func (e *env) hint(h *httpapi.EmptyHint) {
-	if h != nil {
-		e.say("nothing matches; without %s it would be %s", plain(h.Term), counted(h.Without, "App"))
+// hint says why a list is empty, by what the person wrote: a namespace is a flag and no term of theirs.
+func (e *env) hint(h *httpapi.EmptyHint, typed string) {
+	if h == nil {
+		return
 	}
+	without := plain(h.Term)
+	if e.namespace != "" && h.Term == e.namespaceTerm() && !strings.Contains(typed, h.Term) {
+		without = "-n " + plain(e.namespace)
+	}
+	e.say("nothing matches; without %s it would be %s", without, counted(h.Without, "App"))
 }
+
+// namespaceTerm is the chosen namespace in the grammar of filters.
+func (e *env) namespaceTerm() string { return "namespace:" + filter.Literal(e.namespace).String() }
 
 func (e *env) fleetStatus(list httpapi.List[httpapi.AppRow]) error {
 	counts := map[engine.State]int{}
@@ -172,7 +180,7 @@ func (e *env) get() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			e.hint(hint)
+			e.hint(hint, filters)
 			return e.print(list, func() error { return e.appRows(list.Items) })
 		},
 	}
