@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -339,6 +340,13 @@ func (c *client) stream(ctx context.Context, path string, f func(server.AppView)
 		}
 		if event == "gone" {
 			return true, exitError{code: exitNotFound, message: "the App was deleted"}
+		}
+		if event == "signout" {
+			p := server.Problem{Status: http.StatusUnauthorized, Message: "the sign-in has ended"}
+			return true, cmp.Or(json.Unmarshal([]byte(data), &p), error(p))
+		}
+		if event != "app" {
+			continue // of a newer server
 		}
 		var a server.AppView
 		if err := json.Unmarshal([]byte(data), &a); err != nil {

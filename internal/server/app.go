@@ -53,8 +53,8 @@ func (s *Server) appCalls() []operation {
 		post("/refresh", "refresh", operation{doc: "Look at Git now.", handle: s.refresh}),
 		post("/cancel", "cancel", operation{doc: "Stop the attempt that runs.", handle: s.cancel}),
 		post("/suspend", "suspend", operation{doc: "Stop working on the App until it is resumed.", handle: s.suspend}),
-		post("/resume", "hold", operation{doc: "End a suspension and a hold.", handle: s.resume}),
-		post("/hold", "hold", operation{doc: "Stay at a revision or a bundle.", body: HoldBody{}, handle: s.hold}),
+		post("/resume", "hold", operation{doc: "End a suspension and a hold. A suspension takes the right suspend too.", handle: s.resume}),
+		post("/hold", "hold", operation{doc: "Stay at a revision or a bundle. A bundle takes the right rollback too.", body: HoldBody{}, handle: s.hold}),
 		post("/adopt", "approve", operation{doc: "Take over objects that exist and belong to no App.", handle: s.adopt}),
 		post("/revert", "rollback", operation{doc: "Restore the App's inputs in Git, by a commit.", body: engine.RevertRequest{}, answer: engine.Reverted{}, handle: s.revert}),
 	}

@@ -56,6 +56,11 @@ func (d *details) logs(c *call) error {
 	if _, err := d.o.Engine.Containers(c.Context(), c.key, id); err != nil {
 		return answered(err) // while an answer can still have a status
 	}
+	leave, err := d.enter(c)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	select {
 	case d.logging <- struct{}{}:
 		defer func() { <-d.logging }()

@@ -13,6 +13,7 @@ import (
 // Limits of what is kept of the measures.
 const (
 	windowsKept     = 8
+	windowsRead     = 2       // at the same time
 	deploymentsKept = 200_000 // of all windows together
 )
 
@@ -28,6 +29,17 @@ type doraCache struct {
 	mu      sync.Mutex
 	windows map[doraWindow]*keptWindow
 	used    int64 // counts uses
+	turns   chan struct{}
+}
+
+// reading has a place for each window that is being read: a long one takes a while, and memory.
+func (k *doraCache) reading() chan struct{} {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.turns == nil {
+		k.turns = make(chan struct{}, windowsRead)
+	}
+	return k.turns
 }
 
 // keptWindow is one window. Its mutex lets several readers of one window wait for one reading of the history.
@@ -131,6 +143,12 @@ func (s *Server) inWindow(ctx context.Context, p dora.Period, w doraWindow) (mea
 		return measured{}, err
 	}
 	if revision == 0 || revision != kept.revision {
+		select {
+		case s.windows.reading() <- struct{}{}:
+			defer func() { <-s.windows.reading() }()
+		case <-ctx.Done():
+			return measured{}, ctx.Err()
+		}
 		deployments, drift, err := s.readWindow(ctx, p, w.app)
 		if err != nil {
 			return measured{}, err

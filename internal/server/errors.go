@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 
 	"plumb.cd/plumb/internal/engine"
@@ -117,6 +118,9 @@ func (c *call) body(into any) error {
 			return err
 		}
 		return Problem{Status: http.StatusBadRequest, Message: "the body is not what this call takes: " + err.Error()}
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return Problem{Status: http.StatusBadRequest, Message: "the body is not what this call takes: there is something behind its end"}
 	}
 	return nil
 }

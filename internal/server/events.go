@@ -1,8 +1,6 @@
 package server
 
 import (
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -74,58 +72,101 @@ func (st *stream) take() []engine.Key {
 const keepAlive = 20 * time.Second
 
 // events streams Apps as they change, as server-sent events: first every App that matches (?namespace=, ?name=), then
-// each one that changes, with intermediate states left out when the reader is slow. Rights are looked at again for each.
+// each one that changes, with intermediate states left out when the reader is slow. One App by its name needs the right to
+// get it, several need that to list. The sign-in and the rights are asked about again while the stream is open.
 func (s *Server) events(c *call) error {
-	flusher := http.NewResponseController(c.ResponseWriter)
-	h := c.ResponseWriter.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("X-Accel-Buffering", "no")
-	c.WriteHeader(http.StatusOK)
+	q, err := queryOf[eventsQuery](c)
+	if err != nil {
+		return err
+	}
+	leave, err := s.enter(c)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	st := s.o.Changes.open()
 	defer s.o.Changes.close(st)
-	q := c.URL.Query()
+	w := newEvents(c)
 	for _, snap := range s.o.Engine.Snapshots() {
 		st.add(snap.Key)
 	}
-	idle := time.NewTicker(keepAlive)
+	idle, again := time.NewTicker(keepAlive), time.NewTicker(recheck)
 	defer idle.Stop()
-	for {
-		for _, k := range st.take() {
-			if (q.Get("namespace") != "" && q.Get("namespace") != k.Namespace) || (q.Get("name") != "" && q.Get("name") != k.Name) {
-				continue
-			}
-			if ok, err := s.o.Access.Allowed(c.Context(), c.user(), Right{"get", AppResource, k}); err != nil || !ok {
-				continue
-			}
-			if err := s.tell(c.ResponseWriter, k); err != nil {
-				return nil // the reader went away
-			}
-		}
-		if err := flusher.Flush(); err != nil {
-			return nil
+	defer again.Stop()
+	for may := s.mayFollow(c, q); ; {
+		s.tellAll(w, st, q, may)
+		if !w.flush() {
+			return nil // the reader went away
 		}
 		select {
 		case <-c.Context().Done():
 			return nil
 		case <-st.wake:
-		case <-idle.C:
-			if _, err := fmt.Fprint(c.ResponseWriter, ": still here\n\n"); err != nil {
+		case <-again.C:
+			if p := s.stillSignedIn(c); p != nil {
+				w.event("signout", p)
+				w.flush()
 				return nil
 			}
+			may = s.mayFollow(c, q)
+		case <-idle.C:
+			w.comment("still here")
 		}
 	}
 }
 
-func (s *Server) tell(w http.ResponseWriter, k engine.Key) error {
-	snap, ok := s.o.Engine.Snapshot(k)
-	if !ok {
-		_, err := fmt.Fprintf(w, "event: gone\ndata: {\"namespace\":%q,\"name\":%q}\n\n", k.Namespace, k.Name)
-		return err
+// mayFollow says of which Apps a reader is told.
+func (s *Server) mayFollow(c *call, q eventsQuery) func(engine.Key) (bool, error) {
+	if q.Namespace != "" && q.Name != "" {
+		return func(k engine.Key) (bool, error) {
+			return s.o.Access.Allowed(c.Context(), c.user(), Right{"get", AppResource, k})
+		}
 	}
-	raw, err := json.Marshal(ViewOf(snap))
-	if err != nil {
-		return err
+	list := s.mayList(c)
+	return func(k engine.Key) (bool, error) { return list(k.Namespace) }
+}
+
+// tellAll tells what changed. What cannot be asked about now is told later.
+func (s *Server) tellAll(w *events, st *stream, q eventsQuery, may func(engine.Key) (bool, error)) {
+	for _, k := range st.take() {
+		if q.Namespace != "" && q.Namespace != k.Namespace || q.Name != "" && q.Name != k.Name {
+			continue
+		}
+		ok, err := may(k)
+		switch {
+		case err != nil:
+			st.keep(k)
+		case ok:
+			s.tell(w, k)
+		}
 	}
-	_, err = fmt.Fprintf(w, "event: app\ndata: %s\n\n", raw)
-	return err
+}
+
+// keep leaves an App for the next time, without waking anybody.
+func (st *stream) keep(k engine.Key) {
+	st.mu.Lock()
+	st.keys[k] = true
+	st.mu.Unlock()
+}
+
+// stillSignedIn is nil while the reader is, or while that cannot be told.
+func (s *Server) stillSignedIn(c *call) *Problem {
+	session, err := s.identify(c.Request)
+	p := problemOf(err)
+	if err != nil && p.Status == http.StatusUnauthorized || err == nil && session.Name != c.session.Name {
+		p.Status, p.Message, p.Next = http.StatusUnauthorized, "the sign-in has ended", errSignIn.Next
+		return &p
+	}
+	if err == nil {
+		c.session = session
+	}
+	return nil
+}
+
+func (s *Server) tell(w *events, k engine.Key) {
+	if snap, ok := s.o.Engine.Snapshot(k); ok {
+		w.event("app", ViewOf(snap))
+		return
+	}
+	w.event("gone", k)
 }

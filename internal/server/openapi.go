@@ -6,6 +6,7 @@ import (
 	"path"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,11 +22,11 @@ func Document(version string) ([]byte, error) {
 }
 
 func (s *Server) openAPI(c *call) error {
-	raw, err := document(s.o.Version, s.operations())
-	if err != nil {
-		return err
+	s.documented.Do(func() { s.document, s.documentErr = document(s.o.Version, s.operations()) }) // anyone may ask, and it costs something
+	if s.documentErr != nil {
+		return s.documentErr
 	}
-	return c.send(raw)
+	return c.send(slices.Clone(s.document))
 }
 
 const schemaPrefix = "#/components/schemas/"

@@ -204,7 +204,11 @@ func (s *Server) find(c *call) error {
 	}
 	out := List[engine.Key]{Items: []engine.Key{}}
 	for _, k := range s.o.Engine.Find(id) {
-		if ok, err := s.o.Access.Allowed(c.Context(), c.user(), Right{"get", AppResource, k}); err == nil && ok {
+		ok, err := s.o.Access.Allowed(c.Context(), c.user(), Right{"get", AppResource, k})
+		if err != nil {
+			return err // nobody could be asked: that says nothing about what there is
+		}
+		if ok {
 			out.Items = append(out.Items, k)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/pprof"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -90,7 +91,11 @@ type Server struct {
 	streams *streams
 	day     lastDay
 	windows doraCache
-	metrics *metrics
+
+	documented  sync.Once
+	document    []byte
+	documentErr error
+	metrics     *metrics
 }
 
 const maxBody = 1 << 20

@@ -74,6 +74,19 @@ type broadcast struct {
 	asked  time.Time // when sign-in and rights were asked about with an answer
 }
 
+// enter counts a stream of the reader's; leave is called at its end.
+func (s *Server) enter(c *call) (leave func(), err error) {
+	user := c.user().Name
+	if !s.streams.enter(user) {
+		c.ResponseWriter.Header().Set("Retry-After", "60")
+		return nil, Problem{
+			Status: http.StatusTooManyRequests, Message: fmt.Sprintf("%s has %d open streams, which is the limit", user, maxUserStreams),
+			Next: "close some; one is enough for a browser, whatever the number of its tabs",
+		}
+	}
+	return func() { s.streams.leave(user) }, nil
+}
+
 // errGone says that the reader went away.
 var errGone = errors.New("the reader went away")
 
@@ -83,14 +96,11 @@ func (s *Server) stream(c *call) error {
 	if err != nil {
 		return err
 	}
-	if !s.streams.enter(c.user().Name) {
-		c.ResponseWriter.Header().Set("Retry-After", "60")
-		return Problem{
-			Status: http.StatusTooManyRequests, Message: fmt.Sprintf("%s has %d open streams, which is the limit", c.user().Name, maxUserStreams),
-			Next: "close some; one is enough for a browser, whatever the number of its tabs",
-		}
+	leave, err := s.enter(c)
+	if err != nil {
+		return err
 	}
-	defer s.streams.leave(c.user().Name)
+	defer leave()
 	news := s.o.Changes.open() // before the first look, so that nothing is missed
 	defer s.o.Changes.close(news)
 	f, scope, err := s.look(c, q.Filter)

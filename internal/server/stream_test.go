@@ -115,8 +115,12 @@ func (l *listener) Write(p []byte) (int, error) {
 
 // listen opens a stream and waits until it idles.
 func (s *station) listen(user, query, last string) *listener {
+	return s.open(user, "/api/v1/stream"+query, last)
+}
+
+func (s *station) open(user, path, last string) *listener {
 	ctx, cancel := context.WithCancel(s.t.Context())
-	req := httptest.NewRequestWithContext(ctx, http.MethodGet, "/api/v1/stream"+query, nil)
+	req := httptest.NewRequestWithContext(ctx, http.MethodGet, path, nil)
 	req.Header.Set("Authorization", "Bearer "+user)
 	if last != "" {
 		req.Header.Set("Last-Event-ID", last)

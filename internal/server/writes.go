@@ -8,6 +8,7 @@ import (
 	"plumb.cd/plumb/api/v1alpha1"
 	"plumb.cd/plumb/internal/convert"
 	"plumb.cd/plumb/internal/engine"
+	"plumb.cd/plumb/internal/fault"
 	"plumb.cd/plumb/internal/git"
 	"plumb.cd/plumb/internal/history"
 	"plumb.cd/plumb/internal/object"
@@ -61,8 +62,13 @@ func (s *Server) suspend(c *call) error {
 	return s.patch(c, "suspend", map[string]any{"suspend": true})
 }
 
-// resume ends a suspension and a hold.
+// resume ends a suspension and a hold, each of which takes its right.
 func (s *Server) resume(c *call) error {
+	if snap, _ := s.o.Engine.Snapshot(c.key); snap.Reason == fault.Suspended {
+		if err := s.allow(c, Right{"suspend", AppResource, c.key}); err != nil {
+			return err
+		}
+	}
 	return s.patch(c, "resume", map[string]any{"suspend": nil, "hold": nil})
 }
 
@@ -81,6 +87,11 @@ func (s *Server) hold(c *call) error {
 	}
 	if (body.Revision == "") == (body.Bundle == "") {
 		return Problem{Status: http.StatusBadRequest, Message: "a hold names a revision or a bundle, one of them"}
+	}
+	if body.Bundle != "" { // back to an earlier state, whatever Git says
+		if err := s.allow(c, Right{"rollback", AppResource, c.key}); err != nil {
+			return err
+		}
 	}
 	hold := map[string]any{"owner": c.user().Name, "reason": body.Reason}
 	if body.Revision != "" {
