@@ -41,6 +41,26 @@ async function remove({ plumb }, name) {
   await until('the end of the App', async () => !(await state(plumb, name).catch(() => undefined)))
 }
 
+/** Two ways in to one Service, one of which also goes to a Service of others, and a hook before. */
+const door = (name) => `---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: a-public, annotations: {plumb.cd/wave: "2"}}
+spec: {rules: [{host: shop.example.com, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: ${name}, port: {number: 80}}}}]}}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: b-private}
+spec:
+  defaultBackend: {service: {name: elsewhere, port: {number: 80}}}
+  rules: [{http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: ${name}, port: {number: 80}}}}]}}]
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: migrate, annotations: {plumb.cd/hook: before}}
+spec: {template: {spec: {restartPolicy: Never, containers: [{name: migrate, image: registry.example.com/migrate:1}]}}}
+`
+
 const tabs = ['graph', 'list', 'diff', 'timeline', 'drift', 'events', 'logs', 'config']
 const drawn = {
   graph: '[role=treeitem]', list: '[role=treegrid] [role=row][data-id]', diff: 'main select', timeline: 'main article', drift: 'text=/No drift|Changed|Undone/', events: 'text=/No events|times|kubelet|Created|Scaled|scaling/i',
@@ -72,6 +92,18 @@ function forest(n) {
   }
   nodes.length = n
   return JSON.stringify({ nodes, total: n, asOf: new Date().toISOString() })
+}
+
+/** The same objects, as the server answers another question than who made what. */
+function questioned(n, lens) {
+  const answer = JSON.parse(forest(n))
+  answer.nodes.forEach((node, i) => {
+    delete node.parent
+    if (node.kind === 'Pod') node.node = `worker-${i % 60}`
+    if (node.kind === 'ConfigMap') Object.assign(node, { id: node.id.replace('ConfigMap', 'Service'), kind: 'Service', targets: answer.nodes.slice(Math.max(0, i - 6), i).map((p) => p.id) })
+    node.wave = i % 12
+  })
+  return JSON.stringify({ ...answer, lens })
 }
 
 export const journeys = [
@@ -143,6 +175,9 @@ export const journeys = [
       await page.getByText('Git is not followed').waitFor({ timeout: 20_000 })
       await page.getByRole('button', { name: 'Resume now' }).click()
       await until('the end of the hold', async () => (await state(plumb, 'billing')) !== 'Paused')
+      await page.keyboard.press('4')
+      await page.locator('main [data-kind=pause]').filter({ hasText: /Held by .+ for/ }).waitFor()
+      await page.locator('main [data-kind=pause]').filter({ hasText: 'Resumed' }).waitFor()
     } finally {
       await remove(t, 'billing')
     }
@@ -183,6 +218,106 @@ export const journeys = [
     await why.getByText('(here)').waitFor()
     assert.match(await why.locator('[data-marked]').textContent(), /7\s*template: \{\}/)
     assert.match(await why.textContent(), /more replicas for the sale.*Tomasz Nowak/)
+  }],
+
+  ['the same objects are shown by traffic, by order and by node, and the address says which', async (t) => {
+    const { page, base, plumb } = t
+    const name = 'frontdoor'
+    const { repo, app } = await ground(t, name)
+    await repo.write({ [`${name}/prod/app.yaml`]: t.fleet.manifests(name, 'prod', '1.0.0', 3) + door(name) }, `${name}: first version`)
+    await app({ })
+    try {
+      await until('the first version', async () => (await state(plumb, name)) === 'Synced')
+      await page.goto(`${base}/a/${lab}/${name}`)
+      await inTree(page)
+      const names = () => page.locator('[role=treeitem] .sr').allTextContents()
+      const lens = (text) => page.getByRole('group', { name: 'Show the objects by' }).getByRole('button', { name: text, exact: true }).click()
+      await lens('Traffic')
+      await page.waitForURL(/lens=traffic/)
+      const way = await until('the way of traffic', async () => {
+        const list = await names()
+        return list.some((n) => n.startsWith('Ingress')) && list
+      })
+      assert.deepEqual(way.map((n) => n.split(' ')[0]), ['Ingress', 'Service', 'Pod', 'Pod', 'Pod', 'Ingress', 'Service', 'Service', 'Pods', 'Pod'])
+      assert.match(way.at(-4), /^Service elsewhere, not of this App/)
+      // The second time the Service is a copy: it opens the same object.
+      await page.getByRole('treeitem', { name: /^Service frontdoor/ }).last().click()
+      await page.waitForURL(/\/o\/Service\/lab-frontdoor\/frontdoor\?.*lens=traffic/)
+      await page.keyboard.press('Escape')
+
+      await lens('Order')
+      await page.waitForURL(/lens=dependency/)
+      const order = await until('the order', async () => {
+        const list = await names()
+        return list.some((n) => n.startsWith('Wave 0')) && list
+      })
+      const at = (text) => order.findIndex((n) => n.startsWith(text))
+      assert.ok(at('Hooks before') < at('Job migrate') && at('Job migrate') < at('Wave 0') && at('Wave 0') < at('Wave 2') && at('Wave 2') < at('Ingress a-public'), order.join('\n'))
+
+      await lens('Nodes')
+      await page.waitForURL(/lens=nodes/)
+      await until('Pods by node', async () => (await names()).filter((n) => n.startsWith('Pod ')).length === 3)
+      assert.match((await names())[0], /^(Node |Not on a node)/)
+      await page.reload()
+      await inTree(page)
+      await until('the same lens', async () => (await names()).filter((n) => n.startsWith('Pod ')).length === 3)
+      // A group opens and closes in place, by key too.
+      await page.locator('[role=treeitem][tabindex="0"]').focus()
+      await page.keyboard.press('Enter')
+      await until('a closed group', async () => !(await names()).some((n) => n.startsWith('Pod ')))
+      await page.goBack()
+      await until('the order again', async () => (await names()).some((n) => n.startsWith('Wave 0')))
+    } finally {
+      await remove(t, name)
+    }
+  }],
+
+  ['drift is copied as a patch for Git, or left to others by a rule that shows what it would ignore', async ({ context, page, base }) => {
+    await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: base })
+    const clip = () => page.evaluate(() => navigator.clipboard.readText())
+    await page.goto(`${base}/a/shop/catalog-prod?tab=diff`)
+    await page.getByRole('button', { name: 'Copy as patch…' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByRole('button', { name: 'Copy the patch' }).click()
+    assert.equal(await until('the patch', clip), `# What runs now, for Git. It comes from catalog/prod/app.yaml:1
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: catalog
+  namespace: catalog-prod
+spec:
+  replicas: 6
+`)
+    await page.keyboard.press('Escape')
+    await dialog.waitFor({ state: 'detached' })
+    await page.getByRole('button', { name: /^Ignore/ }).click()
+    await dialog.getByText('It would ignore now: 1 field of 1 object').waitFor()
+    await dialog.getByRole('button', { name: 'Every Deployment of the App' }).click()
+    await page.waitForURL(/every=true/)
+    await dialog.getByRole('button', { name: /^All that / }).click()
+    await dialog.getByRole('button', { name: 'Copy the lines' }).click()
+    await until('the rule', async () => /^spec:\n  ignore:\n    - group: apps\n      kind: Deployment\n      managers:\n        - \S+\n$/.test(await clip()))
+    await page.reload()
+    await dialog.getByText('It would ignore now').waitFor()
+  }],
+
+  ['drift and pauses stand on the timeline beside the deployments, and can be switched off', async (t) => {
+    const { page, base } = t
+    await page.goto(`${base}/a/shop/catalog-prod?tab=timeline`)
+    await page.locator('main [data-kind=drift]').first().waitFor()
+    const drift = page.locator('main [data-kind=drift]').first()
+    assert.match(await drift.textContent(), /Deployment catalog.*\.spec\.replicas: 4 → 6.*kubectl/)
+    const kinds = page.getByRole('group', { name: 'What is shown' })
+    await kinds.getByRole('button', { name: 'Deployments' }).click()
+    await page.waitForURL(/kinds=drift/)
+    await page.locator('main article').first().waitFor({ state: 'detached' })
+    await kinds.getByRole('button', { name: 'Drift' }).click()
+    await page.waitForURL(/kinds=pauses/)
+    await drift.waitFor({ state: 'detached' })
+    await page.reload()
+    await kinds.getByRole('button', { name: 'Deployments' }).click()
+    await page.locator('main article').first().waitFor()
+    assert.equal(await page.locator('main [data-kind=drift]').count(), 0)
   }],
 
   ['back, forward and a reload give the same page', async ({ page, base }) => {
@@ -262,6 +397,7 @@ export const journeys = [
     try {
       for (const tab of tabs) await look(tab === 'graph' ? '' : `?tab=${tab}`, drawn[tab])
       for (const tab of objectTabs) await look(`/o/Deployment.apps/payments-api-prod/payments-api?tab=${tab}`, '[data-testid=drawer]')
+      for (const lens of ['traffic', 'dependency', 'nodes']) await look(`?lens=${lens}`, drawn.graph)
       await look('/o/app', '[data-testid=drawer] li')
       await look('?dialog=plan', 'dialog')
       await look('?dialog=rollback', 'dialog fieldset')
@@ -307,6 +443,27 @@ export const journeys = [
     console.log(`     3,000 objects: ${elements} elements, longest task ${Math.round(worst)} ms`)
     assert.ok(elements <= 1500, `${elements} elements`)
     assert.ok(worst <= 200, `a task of ${Math.round(worst)} ms`)
+  }],
+
+  ['a graph of 3,000 objects is cheap by every question', async ({ browser, page, base }) => {
+    await page.route('**/web-prod/graph*', (r) => void r.fulfill({ contentType: 'application/json', body: questioned(3000, new URL(r.request().url()).searchParams.get('lens') ?? '') }))
+    for (const lens of ['traffic', 'dependency', 'nodes']) {
+      const worst = await longestTask(browser, page, async () => {
+        await page.goto(`${base}/a/shop/web-prod?lens=${lens}`)
+        await inTree(page)
+        await page.keyboard.press('Shift+F')
+        await sleep(500)
+        await page.locator('[role=treeitem][tabindex="0"]').focus()
+        for (const key of ['End', 'Home', 'ArrowDown']) {
+          await page.keyboard.press(key)
+          await sleep(120)
+        }
+      })
+      const elements = await page.evaluate(() => document.querySelectorAll('*').length)
+      console.log(`     3,000 objects by ${lens}: ${elements} elements, longest task ${Math.round(worst)} ms`)
+      assert.ok(elements <= 1500, `${lens}: ${elements} elements`)
+      assert.ok(worst <= 200, `${lens}: a task of ${Math.round(worst)} ms`)
+    }
   }],
 
   ['a graph of 10,000 objects is moved without a stutter', async ({ browser, page, base }) => {

@@ -32,12 +32,12 @@ function DriftLine({ c, onOpen }: { c: Change; onOpen: (object: string) => void 
   const more = (c.fields?.length ?? 0) - 1
   return (
     <>
-      {c.object && <button type="button" className={css.object} onClick={() => onOpen(c.object!)}><T>{shortID(c.object)}</T></button>}
-      {f && <code className={css.field}><T>{`${f.path}: ${valueText(f.left) ?? 'not there'} → ${valueText(f.right) ?? 'gone'}`.slice(0, 200)}</T></code>}
-      {more > 0 && <span className="muted">and {more} more</span>}
+      {c.object && <button type="button" className={css.object} onClick={() => onOpen(c.object!)}><T>{shortID(c.object)}</T></button>} 
+      {f && <code className={css.field}><T>{`${f.path}: ${valueText(f.left) ?? 'not there'} → ${valueText(f.right) ?? 'gone'}`.slice(0, 200)}</T> </code>}
+      {more > 0 && <span className="muted">and {more} more </span>}
       {!f && c.message && <span className="muted"><T>{c.message}</T></span>}
-      {c.manager && <span className="muted" title="the field manager: a tool, not a person">by <T>{c.manager}</T></span>}
-      {c.repeats !== undefined && c.repeats > 1 && <b title={exact(c.first)}>{c.repeats} times</b>}
+      {c.manager && <span className="muted" title="the field manager: a tool, not a person">by <T>{c.manager}</T> </span>}
+      {c.repeats !== undefined && c.repeats > 1 && <b title={exact(c.first)}>{c.repeats} times </b>}
       <span className="muted" title={exact(c.at)}><Ago at={c.at} suffix=" ago" /></span>
     </>
   )
@@ -50,10 +50,10 @@ export function PauseRow({ c, lasted }: { c: Change; lasted: number | undefined 
     <li className={css.row} data-kind="pause" data-state={state}>
       <span className={css.dot}>{c.outcome === 'resume' ? <Icon name="sync" size={16} /> : <StateGlyph state="Paused" size={18} />}</span>
       <section className={css.note} aria-label={pauseWord(c)}>
-        <b className={css.outcome}>{pauseWord(c)}</b>
-        {c.actor && <span>by <T>{c.actor}</T></span>}
-        {lasted !== undefined && <span>for {span(lasted)}</span>}
-        {c.message && <span><T>{c.message}</T></span>}
+        <b className={css.outcome}>{pauseWord(c)} </b>
+        {c.actor && <span>by <T>{c.actor}</T> </span>}
+        {lasted !== undefined && <span>for {span(lasted)} </span>}
+        {c.message && <span><T>{c.message}</T> </span>}
         <span className="muted" title={exact(c.at)}><Ago at={c.at} suffix=" ago" /></span>
       </section>
     </li>

@@ -102,7 +102,7 @@ function byMachine(nodes: readonly Node[]): Node[] {
   return groups.flatMap((g) => [g.head, ...members(g.head.id, g.pods)])
 }
 
-const compare = (a: string, b: string) => a.localeCompare(b, 'en', { numeric: true })
+const { compare } = new Intl.Collator('en', { numeric: true })
 
 // ---- order
 
@@ -161,7 +161,7 @@ function awaited(list: readonly Dependency[]): Node[] {
     id: `waits:${d.id}`, kind: d.kind, name: d.name, namespace: d.namespace, ours: false, role: 'outside',
     health: d.state === undefined ? '' : (appHealth[d.state] ?? 'Unknown'), facts: [d.state === undefined ? 'must be healthy first' : `is ${d.state}`],
   }))
-  const head = group('waits', 'Depends on', 'Waited for first', nodes, [counted(nodes.length, 'dependency', 'dependencies')])
+  const head = group('waits', 'Depends on', 'Waited for first', nodes, [String(nodes.length)])
   return [head, ...nodes.map((n) => ({ ...n, parent: head.id }))]
 }
 
@@ -188,12 +188,13 @@ function byTraffic(nodes: readonly Node[]): Node[] {
     const next = [...(to.get(id) ?? [])].map((c) => known.get(c)!)
     if (!first) {
       // A circle ends here too.
-      out.push(next.length > 0 ? { ...here, facts: ['its targets stand above'] } : here)
+      out.push(next.length > 0 ? { ...here, facts: ['see above'] } : here)
       return
     }
     const pods = next.filter((n) => n.kind === 'Pod')
     out.push(here)
-    for (const n of next) if (n.kind !== 'Pod') put(n.id, here.id)
+    const further = next.filter((n) => n.kind !== 'Pod').sort((a, b) => rankOf(a) - rankOf(b) || compare(a.name, b.name))
+    for (const n of further) put(n.id, here.id)
     for (const n of members(here.id, pods)) out.push(n.role === undefined ? copy(n, n.parent) : n)
   }
   const roots = [...known.values()].filter((n) => n.kind !== 'Pod' && !reached.has(n.id))
