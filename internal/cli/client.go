@@ -343,7 +343,8 @@ func (c *client) stream(ctx context.Context, path string, f func(server.AppView)
 		}
 		if event == "signout" {
 			p := server.Problem{Status: http.StatusUnauthorized, Message: "the sign-in has ended"}
-			return true, cmp.Or(json.Unmarshal([]byte(data), &p), error(p))
+			err := json.Unmarshal([]byte(data), &p)
+			return true, cmp.Or(err, error(p))
 		}
 		if event != "app" {
 			continue // of a newer server

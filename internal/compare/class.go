@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"plumb.cd/plumb/internal/drift"
 	"plumb.cd/plumb/internal/object"
 )
 
@@ -29,11 +30,11 @@ func (w *walk) class(n node) classed {
 	want, live := w.sides(n)
 	switch {
 	case want != nil && (w.sent == nil || !object.Equal(want, n.sent)):
-		if sameQuantity(want, live) {
+		if drift.SameQuantity(want, live) {
 			return classed{}
 		}
 		return classed{Ours, holder, ""}
-	case want == nil && n.sent != nil && !empty(n.sent):
+	case want == nil && n.sent != nil && !drift.Empty(n.sent):
 		return classed{Ours, holder, ""} // Git took it out
 	case want == nil && w.sent == nil && mine:
 		return classed{Ours, holder, ""} // what was sent is not known any more; that it was, ownership tells
@@ -41,7 +42,7 @@ func (w *walk) class(n node) classed {
 		return w.onTop(n, holder, mine)
 	case live == nil:
 		return classed{Drift, w.stranger(), ""}
-	case mine && sameQuantity(want, live):
+	case mine && drift.SameQuantity(want, live):
 		return classed{}
 	case mine:
 		return classed{Mutated, "", ""}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"plumb.cd/plumb/internal/drift"
 	"plumb.cd/plumb/internal/object"
 )
 
@@ -144,7 +145,7 @@ func versions(crd map[string]any) []version {
 
 func smaller(id object.ID, left, right map[string]any) []string {
 	before, after := storage(left), storage(right)
-	if before == "" || after == "" || sameQuantity(before, after) {
+	if before == "" || after == "" || drift.SameQuantity(before, after) {
 		return nil
 	}
 	if less(after, before) {

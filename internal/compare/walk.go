@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/api/resource"
-
 	"plumb.cd/plumb/internal/drift"
 	"plumb.cd/plumb/internal/object"
 )
@@ -65,7 +63,7 @@ func (w *walk) leaves(n node, c Class) {
 	}
 	m, ok := value.(map[string]any)
 	if !ok || len(m) == 0 || n.element {
-		if !empty(value) {
+		if !drift.Empty(value) {
 			w.out = append(w.out, Field{Path: w.path, Left: n.left, Right: n.right, Class: c})
 		}
 		return
@@ -123,7 +121,7 @@ func (w *walk) known(n node) any {
 }
 
 func (w *walk) value(n node) {
-	if empty(n.left) && empty(n.right) {
+	if drift.Empty(n.left) && drift.Empty(n.right) {
 		return
 	}
 	_, leftMap := n.left.(map[string]any)
@@ -300,31 +298,3 @@ func unique(key string, lists [][]any) bool {
 }
 
 func sameSet(a, b []any) bool { return len(a) == len(b) && len(without(a, b)) == 0 }
-
-// empty is what the API server does not tell from absent.
-func empty(v any) bool {
-	switch x := v.(type) {
-	case nil:
-		return true
-	case map[string]any:
-		for _, e := range x {
-			if !empty(e) {
-				return false
-			}
-		}
-		return true
-	case []any:
-		return len(x) == 0
-	}
-	return false
-}
-
-// sameQuantity reports whether both are one amount in two spellings, as the server rewrites them.
-func sameQuantity(a, b any) bool {
-	x, err := resource.ParseQuantity(fmt.Sprint(a))
-	if err != nil {
-		return false
-	}
-	y, err := resource.ParseQuantity(fmt.Sprint(b))
-	return err == nil && x.Cmp(y) == 0
-}

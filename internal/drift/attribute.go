@@ -2,13 +2,11 @@ package drift
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -40,11 +38,11 @@ func (f *Fingerprinter) Attribute(want map[string]any, live *unstructured.Unstru
 		if err != nil || a.skips(p, c) {
 			continue
 		}
-		if a.bare && sameQuantity(c.From, c.To) {
+		if a.bare && SameQuantity(c.From, c.To) {
 			continue
 		}
 		if owns(a.ours, live.Object, p) && holdsAll(a.ours, live.Object, p, c.From) {
-			if !sameQuantity(c.From, c.To) {
+			if !SameQuantity(c.From, c.To) {
 				held = append(held, c)
 			}
 			continue
@@ -110,16 +108,6 @@ func flatten(out []object.Change, c object.Change) []object.Change {
 	return out
 }
 
-// sameQuantity reports whether both are one amount in two spellings, as the server rewrites them.
-func sameQuantity(a, b any) bool {
-	x, err := resource.ParseQuantity(fmt.Sprint(a))
-	if err != nil {
-		return false
-	}
-	y, err := resource.ParseQuantity(fmt.Sprint(b))
-	return err == nil && x.Cmp(y) == 0
-}
-
 type attribution struct {
 	bare    bool // the server keeps no managedFields: whose a field is cannot be said
 	live    *unstructured.Unstructured
@@ -174,7 +162,7 @@ func (a *attribution) skips(p []pathStep, c object.Change) bool {
 		}
 		path = append(path, key)
 	}
-	if c.To == nil && (emptyValue(c.From) || len(p) == 1 && p[0].field == "stringData") {
+	if c.To == nil && (Empty(c.From) || len(p) == 1 && p[0].field == "stringData") {
 		return true // the server stores neither empty containers nor stringData
 	}
 	patterns := a.ignored.patterns()
@@ -194,23 +182,6 @@ func (a *attribution) skips(p []pathStep, c object.Change) bool {
 		if a.ignored.manager(e.manager) && owns(e.fields, a.live.Object, p) {
 			return true
 		}
-	}
-	return false
-}
-
-func emptyValue(v any) bool {
-	switch x := v.(type) {
-	case nil:
-		return true
-	case map[string]any:
-		for _, e := range x {
-			if !emptyValue(e) {
-				return false
-			}
-		}
-		return true
-	case []any:
-		return len(x) == 0
 	}
 	return false
 }

@@ -1,7 +1,7 @@
 // Package drift decides, without asking the API server, whether a live object still says what was applied.
 //
 // The answer to an apply tells which fields we own and their stored values. Fingerprint keeps a keyed hash of exactly
-// those (plus what people's tools put on top), and Compare holds a watch event's object against it. Attribution names
+// those (plus what people's tools put on top); an event whose fingerprint is another one was changed. Attribution names
 // the managers and fields behind a difference. Fights recognises a field that another manager keeps taking back.
 // It decides; others act.
 package drift
@@ -24,17 +24,6 @@ type Record struct {
 	// changes, the hash means nothing and a dry-run must rebuild it.
 	Schema string
 }
-
-// Verdict is the outcome of a comparison.
-type Verdict int
-
-const (
-	Same     Verdict = iota
-	Differs          // what we own, or what a person's tool added, is no longer what was applied
-	Stale            // the record was made under another schema: rebuild it by a dry-run
-	Old              // the event is older than the record
-	Replaced         // another object under the same name (UID differs)
-)
 
 // Culprit is one manager's share in a difference.
 type Culprit struct {

@@ -74,15 +74,15 @@ func (f *Fingerprinter) FingerprintBare(obj *unstructured.Unstructured) Record {
 		}
 	}
 	body["metadata"] = kept
-	return f.FingerprintFields(obj, body)
+	return f.fingerprintFields(obj, body)
 }
 
 // Bare reports whether an object carries no managedFields at all: its server keeps none.
 func Bare(obj *unstructured.Unstructured) bool { return len(obj.GetManagedFields()) == 0 }
 
-// FingerprintFields records an object whose server keeps no managedFields: the fields that want states, with their live
-// values. Such a Record is compared by CompareFields, never by Compare.
-func (f *Fingerprinter) FingerprintFields(obj *unstructured.Unstructured, want map[string]any) Record {
+// fingerprintFields records an object whose server keeps no managedFields: the fields that want states, with their live
+// values.
+func (f *Fingerprinter) fingerprintFields(obj *unstructured.Unstructured, want map[string]any) Record {
 	r := f.record(obj)
 	r.Hash = f.hashFields(obj, want)
 	return r
@@ -91,48 +91,6 @@ func (f *Fingerprinter) FingerprintFields(obj *unstructured.Unstructured, want m
 func (f *Fingerprinter) record(obj *unstructured.Unstructured) Record {
 	version, _ := version(obj)
 	return Record{UID: string(obj.GetUID()), Version: version, Schema: f.schema(obj)}
-}
-
-// Compare holds an object of a watch event against the record made for it.
-//
-// Differs does not yet mean that there is something to undo: when Attribute then names nobody (an ignored manager took
-// an ignored field), the caller keeps a new Fingerprint instead.
-func (f *Fingerprinter) Compare(rec Record, obj *unstructured.Unstructured) Verdict {
-	if v, decided := f.precheck(rec, obj); decided {
-		return v
-	}
-	if f.hash(obj, entries(obj)) != rec.Hash {
-		return Differs
-	}
-	return Same
-}
-
-// CompareFields is Compare for records of FingerprintFields; want must be what the record was made with.
-func (f *Fingerprinter) CompareFields(rec Record, obj *unstructured.Unstructured, want map[string]any) Verdict {
-	if v, decided := f.precheck(rec, obj); decided {
-		return v
-	}
-	if f.hashFields(obj, want) != rec.Hash {
-		return Differs
-	}
-	return Same
-}
-
-// precheck settles what needs no hash. Versions of one kind in one cluster grow, across objects of the same name too, so
-// an older event is old whatever its UID.
-func (f *Fingerprinter) precheck(rec Record, obj *unstructured.Unstructured) (Verdict, bool) {
-	v, ok := version(obj)
-	switch {
-	case ok && v < rec.Version:
-		return Old, true
-	case string(obj.GetUID()) != rec.UID:
-		return Replaced, true
-	case f.schema(obj) != rec.Schema:
-		return Stale, true
-	case ok && v == rec.Version:
-		return Same, true
-	}
-	return Same, false
 }
 
 func version(obj *unstructured.Unstructured) (int64, bool) {
