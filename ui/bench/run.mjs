@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { launch, visitor } from '../e2e/browser.mjs'
-import { keystrokes, many, open, stir } from '../e2e/many.mjs'
+import { keystrokes, many, open, stir, typing } from '../e2e/many.mjs'
 import { start } from '../e2e/plumb.mjs'
 
 const n = Number(process.argv[2] ?? 10_000)
@@ -18,7 +18,7 @@ async function once(browser, plumb, path, throttle) {
   await page.goto(plumb.api + '/later/stacks') // the throttle is of a process, which a first page begins
   if (throttle > 1) await (await context.newCDPSession(page)).send('Emulation.setCPUThrottlingRate', { rate: throttle })
   const m = await open(page, plumb.api, path)
-  if (path === '/apps') m.typed = await keystrokes(page, 's-0042', 3)
+  if (path === '/apps') Object.assign(m, await typing(page, 's-0042', 3))
   await context.close()
   return m
 }

@@ -9,8 +9,10 @@ export const SPACE = 'many'
 
 const nameOf = (i) => `${words[i % words.length]}-${String(Math.floor(i / words.length)).padStart(4, '0')}`
 
-/** many makes n Apps, and waits until the API knows them. */
+/** many makes n Apps, unless they are there, and waits until the API knows them. */
 export async function many(plumb, n) {
+  const has = async () => (await plumb.read(`apps?limit=1&filter=namespace:${SPACE}`)).total ?? 0
+  if ((await has()) >= n) return
   const dir = join(plumb.dir, 'git')
   if (!existsSync(join(dir, 'many'))) {
     mkdirSync(dir, { recursive: true })
@@ -27,7 +29,6 @@ export async function many(plumb, n) {
     }
   }
   await Promise.all(Array.from({ length: 24 }, worker))
-  const has = async () => (await plumb.read(`apps?limit=1&filter=namespace:${SPACE}`)).total
   await until(`${n} Apps in the API`, async () => (await has()) >= n, 300)
 }
 
@@ -117,4 +118,20 @@ export async function keystrokes(page, text, rows) {
   await page.keyboard.type(text)
   await page.waitForFunction(() => window.typed > 0, null, { timeout: 30_000 })
   return Math.round(await page.evaluate(() => window.typed))
+}
+
+/** typing is keystrokes with what they cost: calls of the API, and ms of script on the page's main thread. */
+export async function typing(page, text, rows) {
+  const client = await page.context().newCDPSession(page)
+  await client.send('Performance.enable')
+  const script = async () => (await client.send('Performance.getMetrics')).metrics.find((m) => m.name === 'ScriptDuration').value
+  let calls = 0
+  const count = (r) => (calls += /\/api\/v1\/apps/.test(r.url()) ? 1 : 0)
+  page.on('request', count)
+  const before = await script()
+  const typed = await keystrokes(page, text, rows)
+  const typedScript = Math.round((await script()) * 1000 - before * 1000)
+  page.off('request', count)
+  await client.detach()
+  return { typed, typedScript, typedCalls: calls }
 }
