@@ -134,8 +134,9 @@ var rules = []rule{
 	{from: "internal/httpapi", may: []string{}, pure: true, never: pureBans},
 	{from: "internal/links", may: []string{"internal/httpapi"}, pure: true, never: pureBans},
 	{from: "internal/filter", may: []string{"internal/httpapi"}, pure: true, never: pureBans},
-	{from: "internal/index", may: []string{"internal/filter", "internal/httpapi"}, pure: true, never: pureBans},
-	{from: "internal/notify", may: []string{}, pure: true, never: pureBans},
+	{from: "internal/cause", may: []string{}, pure: true, never: pureBans},
+	{from: "internal/index", may: []string{"internal/cause", "internal/filter", "internal/httpapi"}, pure: true, never: pureBans},
+	{from: "internal/notify", may: []string{"internal/cause"}, pure: true, never: pureBans},
 	{from: "internal/notify/outbox", may: []string{"internal/notify"}, never: join([]ban{
 		{path: "internal/notify/deliver", reason: "the outbox keeps what is said, never what opens a door"},
 		{path: "net/http", reason: "the outbox sends nothing"},

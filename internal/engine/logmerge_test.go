@@ -48,7 +48,7 @@ func TestLogsThatAreReadToTheirEndAreOneInOrder(t *testing.T) {
 				for i := range pods {
 					wg.Go(func() {
 						defer m.end(i)
-						time.Sleep(time.Duration(i) * 100 * time.Millisecond) // each begins later
+						<-time.After(time.Duration(i) * 100 * time.Millisecond) // each begins later
 						for n := range lines {
 							m.put(i, said(fmt.Sprint(i), testNow.Add(time.Duration(n*pods+i)*time.Millisecond), ""))
 						}
@@ -79,7 +79,7 @@ func TestALogThatStallsHoldsNobodyUp(t *testing.T) {
 		if got := p.read(); len(got) != 0 {
 			t.Errorf("before the other had a chance: %q", got)
 		}
-		time.Sleep(firstPatience)
+		<-time.After(firstPatience)
 		synctest.Wait()
 		if got := p.read(); !slices.Equal(got, []string{"a one"}) {
 			t.Errorf("after it had its chance: %q", got)
@@ -98,7 +98,7 @@ func TestALogThatStallsHoldsNobodyUp(t *testing.T) {
 		synctest.Wait()
 		m.put(1, said("b", at(4), "old"))
 		synctest.Wait()
-		time.Sleep(followPatience)
+		<-time.After(followPatience)
 		synctest.Wait()
 		if got := p.read(); !slices.Equal(got[1000:], []string{"a 999", "b late", "b old", "a young"}) {
 			t.Errorf("the last lines are %q", got[1000:])
