@@ -256,15 +256,15 @@ export const journeys = [
 
       await lens('Nodes')
       await page.waitForURL(/lens=nodes/)
-      await until('Pods by node', async () => (await names()).filter((n) => n.startsWith('Pod ')).length === 3)
+      await until('Pods by node', async () => (await names()).filter((n) => n.startsWith('Pod ')).length === 4)
       assert.match((await names())[0], /^(Node |Not on a node)/)
       await page.reload()
       await inTree(page)
-      await until('the same lens', async () => (await names()).filter((n) => n.startsWith('Pod ')).length === 3)
+      await until('the same lens', async () => (await names()).filter((n) => n.startsWith('Pod ')).length === 4)
       // A group opens and closes in place, by key too.
       await page.locator('[role=treeitem][tabindex="0"]').focus()
       await page.keyboard.press('Enter')
-      await until('a closed group', async () => !(await names()).some((n) => n.startsWith('Pod ')))
+      await until('a closed group', async () => (await names()).filter((n) => n.startsWith('Pod ')).length < 4)
       await page.goBack()
       await until('the order again', async () => (await names()).some((n) => n.startsWith('Wave 0')))
     } finally {
