@@ -18,6 +18,7 @@ var budgets = []struct {
 	{"apps?sort=name&filter=" + url.QueryEscape("state:synced cluster:prod-* team=team-07"), 30_000},
 	{"apps/facets", 4_000},
 	{"apps/facets?filter=" + url.QueryEscape("state:failed,degraded -team=team-01"), 4_000},
+	{"apps/matrix", 30_000},
 	{"apps/wall", 60_000},
 	{"apps/wall?group=namespace", 60_000},
 	{"apps/wall?group=environment", 60_000},
@@ -78,7 +79,7 @@ func TestAListAsksOnceANamespaceWhatOneMaySee(t *testing.T) {
 	asked := &asking{rights: staffOfMany, times: map[string]int{}}
 	d, f := fleetDesk(t, 2_000)
 	d.serve(t, f, asked)
-	for _, path := range []string{"apps", "apps/facets", "apps/wall", "search?q=x"} {
+	for _, path := range []string{"apps", "apps/facets", "apps/matrix", "apps/wall", "search?q=x"} {
 		asked.reset()
 		d.sent(t, "ann", path)
 		for question, n := range asked.times {
