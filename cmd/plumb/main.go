@@ -30,10 +30,7 @@ func main() { os.Exit(run()) }
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	self, err := os.Executable()
-	if err != nil {
-		self = os.Args[0]
-	}
+	self := program()
 	charts := helm.New()
 	root := cli.New(cli.Streams{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Terminal: term.IsTerminal(int(os.Stderr.Fd())), Getenv: os.Getenv, Now: time.Now,
@@ -46,6 +43,19 @@ func run() int {
 			render.Plain: plain.New(), render.Kustomize: kustomize.New(charts), render.Helm: charts, render.Jsonnet: jsonnet.New(), render.CUE: cue.New(),
 		},
 	})
-	err = root.ExecuteContext(ctx)
+	err := root.ExecuteContext(ctx)
 	return cli.Exit(ctx, os.Stderr, err, slices.Contains(os.Args, "-v") || slices.Contains(os.Args, "--verbose"))
+}
+
+// program is what starts this very program once more: on Linux also after a new one was put in its place, whose workers
+// may speak another language.
+func program() string {
+	const self = "/proc/self/exe"
+	if _, err := os.Stat(self); err == nil {
+		return self
+	}
+	if path, err := os.Executable(); err == nil {
+		return path
+	}
+	return os.Args[0]
 }

@@ -38,17 +38,17 @@ func (l *Ledger) anchor(ctx context.Context, key engine.Key, m engine.Memory) er
 	e := l.get(key)
 	uid, version, finalizers := e.uid, e.version, e.finalizers
 	for try := 1; ; try++ {
-		app := &v1alpha1.App{}
-		app.Namespace, app.Name = key.Namespace, key.Name
-		err = l.hub.Patch(ctx, app, anchorPatch(uid, version, finalizers, uses), memoryOwner)
+		stored := metadataOf(key)
+		err = l.hub.Patch(ctx, stored, anchorPatch(uid, version, finalizers, uses), memoryOwner)
 		if err == nil {
-			l.change(key, func(e *entry) { e.anchored, e.moored = true, app.ResourceVersion })
+			l.change(key, func(e *entry) { e.anchored, e.moored = true, stored.ResourceVersion })
 			return nil
 		}
 		if !apierrors.IsConflict(err) || try == anchorTries {
 			return notStored(key, err)
 		}
-		if err = l.hub.Get(ctx, client.ObjectKeyFromObject(app), app); err != nil {
+		app := &v1alpha1.App{}
+		if err = l.hub.Get(ctx, client.ObjectKey{Namespace: key.Namespace, Name: key.Name}, app); err != nil {
 			return notStored(key, err)
 		}
 		if string(app.UID) != uid || app.DeletionTimestamp != nil || app.Status.Memory != nil && e.stored == 0 {

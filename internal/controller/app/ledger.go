@@ -8,7 +8,6 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -76,7 +75,6 @@ func (l *Ledger) SaveMemory(ctx context.Context, key engine.Key, m engine.Memory
 			return err
 		}
 	}
-	app := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}
 	same := operation{Op: "test", Path: "/metadata/uid", Value: quoted(uid)}
 	// The whole value is replaced: a merge would keep what was taken out of it.
 	later := jsonPatch(same, operation{Op: "add", Path: "/status/memory", Value: value})
@@ -86,9 +84,9 @@ func (l *Ledger) SaveMemory(ctx context.Context, key engine.Key, m engine.Memory
 	if !l.get(key).hasStatus {
 		tries = []client.Patch{first, later}
 	}
-	err = l.hub.Status().Patch(ctx, app, tries[0], memoryOwner)
+	err = l.hub.Status().Patch(ctx, metadataOf(key), tries[0], memoryOwner)
 	if apierrors.IsInvalid(err) { // perhaps there is a status where none was known, or none any more
-		if second := l.hub.Status().Patch(ctx, app, tries[1], memoryOwner); !apierrors.IsInvalid(second) {
+		if second := l.hub.Status().Patch(ctx, metadataOf(key), tries[1], memoryOwner); !apierrors.IsInvalid(second) {
 			err = second
 		}
 	}

@@ -210,21 +210,38 @@ func (r *Reconciler) report(ctx context.Context, key engine.Key, app *v1alpha1.A
 	if wait := r.patience(key, app.Status, s); wait > 0 {
 		return reconcile.Result{RequeueAfter: wait}, nil
 	}
-	patch := client.MergeFrom(app.DeepCopy())
-	if remembers {
-		var err error
-		if patch, err = whole(app, &status, s.Memory); err != nil {
-			return reconcile.Result{}, err
-		}
+	patch, err := statusPatch(app, &status, s.Memory, remembers)
+	if err != nil {
+		return reconcile.Result{}, fmt.Errorf("encoding the status of App %s: %w", key, err)
 	}
-	app.Status = status
-	if err := r.hub.Status().Patch(ctx, app, patch, statusOwner); superseded(err) {
+	stored := metadataOf(key)
+	if err := r.hub.Status().Patch(ctx, stored, patch, statusOwner); superseded(err) {
 		return reconcile.Result{}, nil
 	} else if err != nil {
 		return reconcile.Result{}, fmt.Errorf("writing the status of App %s: %w", key, err)
 	}
-	r.ledger.wrote(key, app.ResourceVersion, app.Status, s.Memory.Version, r.now())
+	r.ledger.wrote(key, stored.ResourceVersion, status, s.Memory.Version, r.now())
 	return reconcile.Result{}, nil
+}
+
+// statusPatch makes what is there the new status: by a merge, or where the memory changed as a whole.
+func statusPatch(app *v1alpha1.App, status *v1alpha1.AppStatus, memory engine.Memory, remembers bool) (client.Patch, error) {
+	if remembers {
+		return whole(app, status, memory)
+	}
+	after := app.DeepCopy()
+	after.Status = *status
+	data, err := client.MergeFrom(app).Data(after)
+	return client.RawPatch(types.MergePatchType, data), err
+}
+
+// metadataOf stands for an App whose metadata alone is to be answered: decoding a whole App after each write is work for
+// nothing.
+func metadataOf(key engine.Key) *metav1.PartialObjectMetadata {
+	m := &metav1.PartialObjectMetadata{}
+	m.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("App"))
+	m.Namespace, m.Name = key.Namespace, key.Name
+	return m
 }
 
 // whole puts memory into status and makes the patch that replaces all of the App's status: a merge would keep what was
@@ -237,7 +254,7 @@ func whole(app *v1alpha1.App, status *v1alpha1.AppStatus, memory engine.Memory) 
 	status.Memory = &runtime.RawExtension{Raw: raw}
 	value, err := json.Marshal(status)
 	if err != nil {
-		return nil, fmt.Errorf("encoding the status of App %s: %w", app.Name, err)
+		return nil, err
 	}
 	return jsonPatch(operation{Op: "test", Path: "/metadata/uid", Value: quoted(string(app.UID))},
 		operation{Op: "add", Path: "/status", Value: value}), nil
