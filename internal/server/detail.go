@@ -90,6 +90,7 @@ func (s *Server) detailCalls() []operation {
 			doc: "What a sync would do now, tried against the API server. Its digest, given to sync, has exactly this plan carried out, or nothing.",
 		},
 		get("/deployments", operation{doc: "What was deployed, newest first.", query: pageQuery{}, answer: httpapi.List[httpapi.Deployment]{}, handle: d.deployments}),
+		get("/deployments/{id}", operation{doc: "One deployment, by its ID.", answer: httpapi.Deployment{}, handle: d.deployment}),
 		get("/deployments/compare", operation{doc: "The difference between two deployments.", query: compareQuery{}, answer: httpapi.Comparison{}, handle: d.compareDeployments}),
 		{
 			method: "GET", path: "/api/v1/changes", needs: signedIn, query: changesQuery{}, answer: httpapi.List[httpapi.Change]{}, handle: d.changes,

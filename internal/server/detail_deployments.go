@@ -43,6 +43,14 @@ func (d *details) deployments(c *call) error {
 	return c.reply(out)
 }
 
+func (d *details) deployment(c *call) error {
+	v, err := d.o.Engine.DeploymentOf(c.Context(), c.key, c.PathValue("id"))
+	if err != nil {
+		return answered(err)
+	}
+	return c.reply(d.attemptOf(c.key, v, d.repositoryURL(c.key)))
+}
+
 func (d *details) attemptOf(key engine.Key, v engine.DeploymentView, url string) httpapi.Deployment {
 	out := httpapi.Deployment{
 		ID: v.ID, App: key.String(), Started: utc(v.Started), Ended: utc(v.Ended), Outcome: v.Outcome, Mode: string(v.Mode), Reason: v.Reason, Message: v.Message,

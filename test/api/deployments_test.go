@@ -31,6 +31,22 @@ func subjects(commits []httpapi.CommitRef) []string {
 	return out
 }
 
+func TestADeploymentHasAnAddressOfItsOwn(t *testing.T) {
+	t.Parallel()
+	p := harness.Shared(t)
+	repo := p.Repo("shop", gittest.Files{"cfg.yaml": configMap("cfg", "k", "1")})
+	p.App("shop", "source: {repository: shop}")
+	p.WaitSynced("shop", repo.Head())
+	p.Eventually("the deployment has ended", func() bool { return ended(p, "shop", 1) })
+	listed := deployments(p, "shop")[0]
+	if one := ask[httpapi.Deployment](p, "shop", "deployments/"+listed.ID); one.ID != listed.ID || one.Bundle != listed.Bundle || one.Commit == nil || one.Commit.SHA != repo.Head() {
+		t.Errorf("%+v, listed as %+v", one, listed)
+	}
+	if status, body := p.Read(at(p, "shop", "deployments/nope")); status != http.StatusNotFound {
+		t.Errorf("one that never was: %d %s", status, body)
+	}
+}
+
 func TestADeploymentNamesTheCommitsAndImagesThatItBrought(t *testing.T) {
 	t.Parallel()
 	p := harness.Shared(t)
