@@ -18,6 +18,8 @@ type shape struct {
 	raw func(mark string) ([][]*unstructured.Unstructured, error)
 	// once says that the raw loop runs before Plumb only: again afterwards, it would take too long.
 	once bool
+	// share says that the raw loop applies one in so many of the groups, and that its figures are multiplied by it; 0: all.
+	share int
 }
 
 // appShape is one App.

@@ -52,6 +52,9 @@ func wideShape(n int) shape {
 		return strings.Join(docs, "---\n")
 	})
 	s.once = n > 500
+	if n > 2000 {
+		s.share = 10
+	}
 	return s
 }
 

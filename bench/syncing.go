@@ -26,6 +26,9 @@ func measureSync(ctx context.Context, s *stage, r *report) error {
 		return err
 	}
 	raw, note := before, fmt.Sprintf("raw %.2f before", before.took.Seconds())
+	if s.shape.share > 1 {
+		note += fmt.Sprintf(", from one object in %d", s.shape.share)
+	}
 	if !s.shape.once {
 		after, err := s.rawRun(ctx, "raw-after")
 		if err != nil {
@@ -59,9 +62,15 @@ func (s *stage) rawRun(ctx context.Context, mark string) (rawRun, error) {
 	if err != nil {
 		return rawRun{}, err
 	}
+	if s.shape.share > 1 {
+		all = all[:max(len(all)/s.shape.share, 1)]
+	}
 	run, err := s.rawSync(ctx, mark, all)
 	if err != nil {
 		return run, fmt.Errorf("the raw loop: %w", err)
+	}
+	if share := time.Duration(max(s.shape.share, 1)); share > 1 {
+		run = rawRun{took: run.took * share, cpu: run.cpu * share, server: run.server * share}
 	}
 	time.Sleep(time.Second) // the control plane comes to rest
 	return run, nil
