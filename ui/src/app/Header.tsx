@@ -67,6 +67,9 @@ function Answer({ app, wishes, onWhy }: Pick<HeaderProps, 'app' | 'wishes' | 'on
   )
 }
 
+/** Why the reader may not resume: what ends a hold takes that right, and what ends a suspension takes its own too. */
+const noResume = (app: App, deny: ReturnType<typeof useDenial>) => app.reason === 'Suspended' ? deny('hold', 'suspend') : deny('hold')
+
 /** Held says that Git is not followed, since when and by whom, and ends it. */
 function Held({ app, wishes }: { app: App; wishes: Wishes }) {
   const deny = useDenial(app)
@@ -74,7 +77,7 @@ function Held({ app, wishes }: { app: App; wishes: Wishes }) {
     <div className={css.answer}>
       <div className="spread">
         <p className={css.sentence}>Git is not followed. <T>{app.message}</T></p>
-        <Button small denied={deny('hold')} busy={wishes.busy === 'resume'} onClick={() => wishes.run('resume')}><Icon name="play" size={13} />Resume now</Button>
+        <Button small denied={noResume(app, deny)} busy={wishes.busy === 'resume'} onClick={() => wishes.run('resume')}><Icon name="play" size={13} />Resume now</Button>
       </div>
       {app.next && <p className={css.next}><span>Next</span> <code><T>{app.next}</T></code></p>}
     </div>
@@ -157,7 +160,7 @@ function Actions({ app, wishes, onWhy, onPlan, onRollback, onHold }: HeaderProps
       <Button kind={trouble ? 'primary' : 'plain'} onClick={() => onWhy('app')}>Why<span className={css.key}><Kbd>w</Kbd></span></Button>
       {(has('sync') || has('plan')) && <Button kind={app.state === 'Waiting' ? 'primary' : 'plain'} onClick={onPlan}><Icon name="sync" size={15} />Plan & sync</Button>}
       {has('rollback') && <Button denied={deny('rollback') && deny('hold') ? deny('rollback') : ''} onClick={onRollback}><Icon name="back" size={15} />Roll back…</Button>}
-      {has('resume') && app.state !== 'Paused' && <Button denied={deny('hold')} busy={wishes.busy === 'resume'} onClick={() => wishes.run('resume')}><Icon name="play" size={14} />Resume</Button>}
+      {has('resume') && app.state !== 'Paused' && <Button denied={noResume(app, deny)} busy={wishes.busy === 'resume'} onClick={() => wishes.run('resume')}><Icon name="play" size={14} />Resume</Button>}
       <Menu label="More actions" items={more} />
     </div>
   )
