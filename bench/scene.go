@@ -21,7 +21,7 @@ type act struct {
 
 var scenes = []scene{
 	{func(c config) shape { return monorepoShape(c.apps) }, []act{
-		{"sync", measureSync}, {"commit", measureCommit}, {"drift", measureDrift}, {"steady", measureSteady}, {"restart", measureRestart},
+		{"sync", measureSync}, {"commit", measureCommit}, {"drift", measureDrift}, {"steady", measureSteady}, {"restart", measureRestart}, {"writes", measureWrites},
 	}},
 	{func(c config) shape { return clocksShape(c.apps) }, []act{{"clocks", measureClocks}}},
 	{func(c config) shape { return fluxShape(c.size["flux"]) }, []act{{"flux", measureSync}}},

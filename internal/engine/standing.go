@@ -18,6 +18,7 @@ const (
 	crowd      = 8 // Apps that ask about a kind within crowdTime make one look for all of them
 	crowdTime  = 2 * time.Second
 	keepsFor   = 3 * time.Second // how long such a look says what is absent
+	crowdedFor = time.Minute     // how long a place is known to have too many for one look
 	tooMany    = 5000            // objects of nobody's: more of them, and each namespace is looked at by itself
 	unlabelled = "!" + object.LabelApp
 )
@@ -122,7 +123,11 @@ func (t *target) takeLook(ctx context.Context, p place, look *absence) {
 	for _, m := range found {
 		look.found[m.ID] = liveOfMeta(m)
 	}
-	time.AfterFunc(keepsFor, func() { t.forgetLook(p, look) })
+	keeps := keepsFor
+	if look.partial {
+		keeps = crowdedFor
+	}
+	time.AfterFunc(keeps, func() { t.forgetLook(p, look) })
 	if look.err != nil {
 		t.forgetLook(p, look)
 	}

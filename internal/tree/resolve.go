@@ -82,15 +82,14 @@ func (w *walk) step(last lastLink) error {
 	if !dir.isDir() {
 		return w.missing(dir, name)
 	}
-	children, err := w.c.children(dir)
+	child, ok, err := w.c.child(dir, name)
 	if err != nil {
 		return err
 	}
-	i, ok := slices.BinarySearchFunc(children, name, func(n node, s string) int { return strings.Compare(n.name, s) })
 	if !ok {
 		return w.missing(dir, name)
 	}
-	next := place{node: children[i], path: path.Join(dir.path, name)}
+	next := place{node: child, path: path.Join(dir.path, name)}
 	if next.mode.Type() == git.ModeSymlink && (len(w.todo) > 0 || last == follow) {
 		return w.follow(next)
 	}
@@ -131,30 +130,69 @@ func outside(what string) error {
 	}
 }
 
+// child finds one entry of a directory for the walk, without tracing it. Where the source can look it up, the directory is
+// not copied: among its entries may be thousands of other Apps.
+func (c *core) child(dir place, name string) (node, bool, error) {
+	n, ok, err := c.entered(dir)
+	if err != nil || !ok {
+		return node{}, false, err
+	}
+	if s, ok := n.src.(finder); ok {
+		child, found, err := s.child(c.ctx, n, name)
+		if err != nil {
+			return node{}, false, fmt.Errorf("listing %s: %w", dir.path, err)
+		}
+		return child, found, nil
+	}
+	children, err := c.listed(dir.path, n)
+	if err != nil {
+		return node{}, false, err
+	}
+	i, found := slices.BinarySearchFunc(children, name, func(n node, s string) int { return strings.Compare(n.name, s) })
+	if !found {
+		return node{}, false, nil
+	}
+	return children[i], true, nil
+}
+
 // children reads a directory for the walk, without tracing it. Submodules are traced when they are entered.
 func (c *core) children(dir place) ([]node, error) {
-	n := dir.node
-	if n.mode.Type() == git.ModeGitlink {
-		root, ok, err := c.enter(n)
-		if err != nil {
-			c.rec.add(dir.path, Submodule, n.id)
-			return nil, err
-		}
-		if !ok {
-			c.rec.add(dir.path, IsSubmodule, "")
-			c.notes[dir.path] = dir.path + " is a submodule; it is read as empty because the Repository does not fetch submodules"
-			return nil, nil
-		}
-		c.rec.add(dir.path, Submodule, n.id)
-		n = root
+	n, ok, err := c.entered(dir)
+	if err != nil || !ok {
+		return nil, err
 	}
+	return c.listed(dir.path, n)
+}
+
+// entered is the directory itself, or the root of the submodule that it is; false: one that is read as empty.
+func (c *core) entered(dir place) (node, bool, error) {
+	n := dir.node
+	if n.mode.Type() != git.ModeGitlink {
+		return n, true, nil
+	}
+	root, ok, err := c.enter(n)
+	if err != nil {
+		c.rec.add(dir.path, Submodule, n.id)
+		return node{}, false, err
+	}
+	if !ok {
+		c.rec.add(dir.path, IsSubmodule, "")
+		c.notes[dir.path] = dir.path + " is a submodule; it is read as empty because the Repository does not fetch submodules"
+		return node{}, false, nil
+	}
+	c.rec.add(dir.path, Submodule, n.id)
+	return root, true, nil
+}
+
+// listed reads the entries of a directory, once.
+func (c *core) listed(at string, n node) ([]node, error) {
 	key := dirKey{n.src, n.ref}
 	if nodes, ok := c.dirs[key]; ok {
 		return nodes, nil
 	}
 	nodes, err := n.src.entries(c.ctx, n)
 	if err != nil {
-		return nil, fmt.Errorf("listing %s: %w", dir.path, err)
+		return nil, fmt.Errorf("listing %s: %w", at, err)
 	}
 	c.dirs[key] = nodes
 	return nodes, nil

@@ -2,6 +2,8 @@ package tree
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"plumb.cd/plumb/internal/git"
 )
@@ -19,6 +21,11 @@ type source interface {
 	blob(ctx context.Context, file node, limit int64) (data []byte, id string, err error)
 	// submodule opens a gitlink; ok is false when this source reads submodules as empty directories.
 	submodule(ctx context.Context, link node) (root node, ok bool, err error)
+}
+
+// finder is a source that finds one entry of a directory without handing out all of them.
+type finder interface {
+	child(ctx context.Context, dir node, name string) (child node, ok bool, err error)
 }
 
 // node is one entry of a directory.
@@ -40,9 +47,25 @@ func (s *objectSource) entries(ctx context.Context, dir node) ([]node, error) {
 	}
 	nodes := make([]node, len(entries))
 	for i, e := range entries {
-		nodes[i] = node{name: e.Name, mode: e.Mode, id: e.OID, ref: e.OID, src: s}
+		nodes[i] = s.node(e)
 	}
 	return nodes, nil
+}
+
+func (s *objectSource) child(ctx context.Context, dir node, name string) (node, bool, error) {
+	entries, err := s.objects.TreeEntries(ctx, dir.ref)
+	if err != nil {
+		return node{}, false, err
+	}
+	i, ok := slices.BinarySearchFunc(entries, name, func(e git.Entry, name string) int { return strings.Compare(e.Name, name) })
+	if !ok {
+		return node{}, false, nil
+	}
+	return s.node(entries[i]), true, nil
+}
+
+func (s *objectSource) node(e git.Entry) node {
+	return node{name: e.Name, mode: e.Mode, id: e.OID, ref: e.OID, src: s}
 }
 
 func (s *objectSource) blob(ctx context.Context, file node, _ int64) ([]byte, string, error) {
