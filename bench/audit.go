@@ -142,9 +142,9 @@ func (s *stage) quiet() error {
 	return s.silence(2*time.Minute, requests.total)
 }
 
-// still is quiet with Events counted in: a queue of them, of a thousand at most, is told three a second.
+// still is quiet with Events counted in, if that can be had within two minutes: as many as a thousand are told, three a second.
 func (s *stage) still() {
-	err := s.silence(6*time.Minute, func(q requests) int { return q.total() + q.Events })
+	err := s.silence(2*time.Minute, func(q requests) int { return q.total() + q.Events })
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "  not waited for:", err)
 	}
