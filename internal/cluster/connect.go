@@ -149,9 +149,9 @@ func statusCodec() runtime.NegotiatedSerializer {
 	return serializer.NewCodecFactory(scheme).WithoutConversion()
 }
 
-// bounded gives one request its time limit.
+// bounded gives one request its time limit, which begins when its turn comes.
 func (c *Cluster) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, c.limits.Timeout)
+	return context.WithCancel(context.WithValue(ctx, timeLimit{}, c.limits.Timeout))
 }
 
 // Alive asks the API server whether it is ready.

@@ -3,6 +3,7 @@ package cluster
 import (
 	"container/list"
 	"context"
+	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -31,13 +32,16 @@ type limiter struct {
 	usual    time.Duration
 	shrunk   time.Time
 	waited   time.Duration
+	answered time.Time // when the API server last said anything
 }
 
 func newLimiter(least, most int) *limiter {
 	return &limiter{bound: float64(min(max(startInFlight, least), most)), min: float64(least), max: float64(most)}
 }
 
-func (l *limiter) acquire(ctx context.Context) error {
+// acquire waits for a turn. An API server that is busy is waited for, however long the queue; one that answers nobody for as
+// long as patience is not. No patience: it is waited for.
+func (l *limiter) acquire(ctx context.Context, patience time.Duration) error {
 	l.mu.Lock()
 	if l.waiting.Len() == 0 && l.inFlight < int(l.bound) {
 		l.inFlight++
@@ -49,21 +53,50 @@ func (l *limiter) acquire(ctx context.Context) error {
 	l.mu.Unlock()
 	began := time.Now()
 	defer l.noteWait(began)
-	select {
-	case <-turn:
-		return nil
-	case <-ctx.Done():
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		select {
-		case <-turn: // our turn came at the same moment: pass it on
-			l.inFlight--
-			l.admit()
-		default:
-			l.waiting.Remove(place)
-		}
-		return ctx.Err()
+	var silent <-chan time.Time
+	if patience > 0 {
+		timer := time.NewTimer(patience)
+		defer timer.Stop()
+		silent = timer.C
 	}
+	for {
+		select {
+		case <-turn:
+			return nil
+		case <-ctx.Done():
+			return l.leave(turn, place, ctx.Err())
+		case now := <-silent:
+			rest := patience - now.Sub(l.lastAnswer(began))
+			if rest <= 0 {
+				return l.leave(turn, place, context.DeadlineExceeded)
+			}
+			silent = time.After(rest)
+		}
+	}
+}
+
+// lastAnswer is when the API server last answered anybody, or since.
+func (l *limiter) lastAnswer(since time.Time) time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.answered.After(since) {
+		return l.answered
+	}
+	return since
+}
+
+// leave gives the place in the queue up.
+func (l *limiter) leave(turn chan struct{}, place *list.Element, err error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	select {
+	case <-turn: // our turn came at the same moment: pass it on
+		l.inFlight--
+		l.admit()
+	default:
+		l.waiting.Remove(place)
+	}
+	return err
 }
 
 func (l *limiter) noteWait(began time.Time) {
@@ -79,6 +112,7 @@ const (
 	served2xx outcome = iota // or any other true answer
 	refused                  // 429
 	lost                     // no answer
+	late                     // no answer in time
 )
 
 func (l *limiter) release(o outcome, took time.Duration, now time.Time) {
@@ -86,8 +120,11 @@ func (l *limiter) release(o outcome, took time.Duration, now time.Time) {
 	defer l.mu.Unlock()
 	full := l.inFlight >= int(l.bound)
 	l.inFlight--
+	if o == served2xx || o == refused {
+		l.answered = now
+	}
 	switch {
-	case o == refused:
+	case o == refused || o == late:
 		l.shrink(shrinkBusy, now)
 	case o == lost:
 	case l.usual > 0 && took > slowFloor && took > slowFactor*l.usual:
@@ -133,20 +170,49 @@ func (t limited) RoundTrip(r *http.Request) (*http.Response, error) {
 	if q := r.URL.Query(); q.Get("watch") == "true" || q.Get("watch") == "1" || q.Get("follow") == "true" {
 		return t.next.RoundTrip(r)
 	}
-	if err := t.limiter.acquire(r.Context()); err != nil {
+	limit, _ := r.Context().Value(timeLimit{}).(time.Duration)
+	if err := t.limiter.acquire(r.Context(), limit); err != nil {
 		return nil, err
 	}
+	ctx, cancel := r.Context(), context.CancelFunc(func() {})
+	if limit > 0 {
+		ctx, cancel = context.WithTimeout(ctx, limit)
+	}
 	begin := time.Now()
-	resp, err := t.next.RoundTrip(r)
+	resp, err := t.next.RoundTrip(r.WithContext(ctx))
 	end, o := time.Now(), served2xx
 	switch {
+	case err != nil && ctx.Err() != nil && r.Context().Err() == nil:
+		o = late
 	case err != nil:
 		o = lost
 	case resp.StatusCode == http.StatusTooManyRequests:
 		o = refused
 	}
 	t.limiter.release(o, end.Sub(begin), end)
-	return resp, err
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	if limit > 0 {
+		resp.Body = timedBody{resp.Body, cancel}
+	}
+	return resp, nil
+}
+
+// timeLimit is the key of how long a request may take, from its turn to the end of its answer. The time in the queue does
+// not count: requests that die of waiting are asked again, and an API server that is busy would never be less so.
+type timeLimit struct{}
+
+// timedBody ends the time limit of an answer that was read.
+type timedBody struct {
+	io.ReadCloser
+	done context.CancelFunc
+}
+
+func (b timedBody) Close() error {
+	defer b.done()
+	return b.ReadCloser.Close()
 }
 
 // WrappedRoundTripper lets client-go look inside.

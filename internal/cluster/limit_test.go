@@ -3,8 +3,10 @@ package cluster
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,7 +15,7 @@ import (
 func TestLimiterAdmitsInTheOrderOfArrival(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLimiter(1, 1)
-		if err := l.acquire(t.Context()); err != nil {
+		if err := l.acquire(t.Context(), 0); err != nil {
 			t.Fatal(err)
 		}
 		var mu sync.Mutex
@@ -21,7 +23,7 @@ func TestLimiterAdmitsInTheOrderOfArrival(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 5 {
 			all.Go(func() {
-				if err := l.acquire(t.Context()); err != nil {
+				if err := l.acquire(t.Context(), 0); err != nil {
 					t.Error(err)
 				}
 				mu.Lock()
@@ -42,22 +44,84 @@ func TestLimiterAdmitsInTheOrderOfArrival(t *testing.T) {
 func TestLimiterForgetsWhoGaveUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLimiter(1, 1)
-		if err := l.acquire(t.Context()); err != nil {
+		if err := l.acquire(t.Context(), 0); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		gaveUp := make(chan error, 1)
-		go func() { gaveUp <- l.acquire(ctx) }()
+		go func() { gaveUp <- l.acquire(ctx, 0) }()
 		synctest.Wait()
 		cancel()
 		if err := <-gaveUp; !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v", err)
 		}
 		l.release(served2xx, time.Millisecond, time.Now())
-		if err := l.acquire(t.Context()); err != nil || l.inFlight != 1 {
+		if err := l.acquire(t.Context(), 0); err != nil || l.inFlight != 1 {
 			t.Errorf("%d in flight, %v", l.inFlight, err)
 		}
 	})
+}
+
+// slowServer answers each request after a second, or never.
+type slowServer struct{ hangs bool }
+
+func (s slowServer) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer := time.After(time.Second)
+	if s.hangs {
+		answer = nil
+	}
+	select {
+	case <-answer:
+		return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+}
+
+func TestTheTimeLimitOfARequestBeginsWithItsTurn(t *testing.T) {
+	tests := map[string]struct {
+		server slowServer
+		failed int // of ten requests, one at a time
+		within time.Duration
+	}{
+		"a queue of ten seconds at a busy server kills no request with a limit of three": {slowServer{}, 0, 10 * time.Second},
+		"a server that answers nobody is not waited for":                                 {slowServer{hangs: true}, 10, 3 * time.Second},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLimiter(1, 1)
+				l.bound = 1
+				ctx := context.WithValue(t.Context(), timeLimit{}, 3*time.Second)
+				var failed atomic.Int32
+				var all sync.WaitGroup
+				began := time.Now()
+				for range 10 {
+					all.Go(func() {
+						r, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://example.com/", nil)
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						resp, err := l.wrap(tc.server).RoundTrip(r)
+						if err == nil {
+							err = resp.Body.Close()
+						}
+						if err != nil {
+							failed.Add(1)
+							if !errors.Is(err, context.DeadlineExceeded) {
+								t.Error(err)
+							}
+						}
+					})
+				}
+				all.Wait()
+				if got := int(failed.Load()); got != tc.failed || time.Since(began) != tc.within {
+					t.Errorf("%d failed within %v, want %d within %v", got, time.Since(began), tc.failed, tc.within)
+				}
+			})
+		})
+	}
 }
 
 func TestLimiterAdapts(t *testing.T) {
