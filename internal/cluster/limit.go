@@ -174,10 +174,7 @@ func (t limited) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := t.limiter.acquire(r.Context(), limit); err != nil {
 		return nil, err
 	}
-	ctx, cancel := r.Context(), context.CancelFunc(func() {})
-	if limit > 0 {
-		ctx, cancel = context.WithTimeout(ctx, limit)
-	}
+	ctx, cancel := within(r.Context(), limit)
 	begin := time.Now()
 	resp, err := t.next.RoundTrip(r.WithContext(ctx))
 	end, o := time.Now(), served2xx
@@ -198,6 +195,14 @@ func (t limited) RoundTrip(r *http.Request) (*http.Response, error) {
 		resp.Body = timedBody{resp.Body, cancel}
 	}
 	return resp, nil
+}
+
+// within gives a context that ends after limit, and what frees it before; a limit of 0 is none.
+func within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if limit > 0 {
+		return context.WithTimeout(ctx, limit)
+	}
+	return ctx, func() {}
 }
 
 // timeLimit is the key of how long a request may take, from its turn to the end of its answer. The time in the queue does
