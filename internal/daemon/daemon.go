@@ -3,7 +3,6 @@
 package daemon
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -12,17 +11,14 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
 	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -32,13 +28,11 @@ import (
 	"plumb.cd/plumb/internal/cli"
 	"plumb.cd/plumb/internal/cluster"
 	"plumb.cd/plumb/internal/controller"
-	appctrl "plumb.cd/plumb/internal/controller/app"
 	"plumb.cd/plumb/internal/engine"
 	"plumb.cd/plumb/internal/fault"
 	"plumb.cd/plumb/internal/git"
 	"plumb.cd/plumb/internal/history/sqlite"
 	"plumb.cd/plumb/internal/render/worker"
-	"plumb.cd/plumb/internal/server"
 )
 
 // stores are what the daemon keeps on disk. Losing all of it loses history, and costs time; never correctness.
@@ -97,89 +91,12 @@ func Run(ctx context.Context, o cli.DaemonOptions) error {
 		return err
 	}
 	ctrl.SetLogger(logr.FromSlogHandler(log.With("part", "controllers").Handler()))
-	config, err := restConfig(o.Kubeconfig)
-	if err != nil {
+	p := &parts{o: o, log: log}
+	defer p.close()
+	if err := p.assemble(ctx); err != nil {
 		return err
 	}
-	st, err := open(ctx, o.Dir)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err := st.close(); err != nil {
-			log.Warn("the state was not closed cleanly", "dir", o.Dir, "err", err)
-		}
-	}()
-	pool := worker.NewPool(worker.Options{Command: o.Self, Size: cmp.Or(max(o.Renderers, 0), runtime.GOMAXPROCS(0)), Kept: 1})
-	defer pool.Close()
-	manager, err := managerOf(config, o)
-	if err != nil {
-		return err
-	}
-	hub, err := cluster.Connect(ctx, cluster.Config{RESTConfig: config, Manager: o.Installation, UserAgent: "plumb/" + o.Version})
-	if err != nil {
-		return err
-	}
-	defer hub.Close()
-	direct, err := client.New(config, client.Options{Scheme: controller.Scheme()})
-	if err != nil {
-		return err
-	}
-	ledger, changes, wakers := appctrl.NewLedger(direct), server.NewChanges(), &controller.Wakers{}
-	n, err := openNotifier(ctx, o, st.mirrors, log.With("part", "notifications"))
-	if err != nil {
-		return err
-	}
-	defer n.close(log)
-	w, err := openWitness(ctx, o, manager.GetClient(), direct, log.With("part", "events"))
-	if err != nil {
-		return err
-	}
-	defer w.close(ctx, log)
-	rest := newTidy()
-	e := engine.New(engine.Options{
-		Installation: o.Installation, Mirrors: st.mirrors, Charts: st.charts, Bundles: st.bundles, Renderer: pool,
-		History: recorder{w.of(st.history), n}, Owned: st.history, Memory: ledger, HashKey: st.key, Build: build(o), Now: time.Now, Log: log.With("part", "engine"),
-		Connect:           connector(config, o),
-		Changed:           func(k engine.Key) { changes.Changed(k); wakers.App(k); n.app(k); w.AppChanged(k); rest.busy() },
-		RepositoryChanged: func(k engine.Key) { wakers.Repository(k); n.repository(k); w.RepositoryChanged(k) },
-		TargetChanged:     func(k engine.Key) { wakers.Cluster(k); n.cluster(k) },
-	})
-	w.see(ctx, e)
-	rows := engine.NewRows(e, func(k engine.Key) { changes.Changed(k); n.app(k) })
-	e.SetTarget(engine.Target{Name: inCluster})
-	if err := controller.Add(ctx, manager, shown{home{e}, rows}, ledger, wakers, time.Now); err != nil {
-		return undefined(err)
-	}
-	who := newAccess(hub, o.LocalToken, time.Now)
-	browsers, err := security(o, who, direct, log.With("part", "sign-in"))
-	if err != nil {
-		return err
-	}
-	n.see(e, rows, browsers.SignIn.Front().Public)
-	if err := controller.AddChannels(ctx, manager, n, n.waker, o.Namespace, time.Now); err != nil {
-		return undefined(err)
-	}
-	api := server.New(server.Options{
-		Engine: e, Access: who, Security: browsers, Intents: intents{direct}, History: st.history, Registry: registry(e, pool, n, w),
-		Changes: changes, Ready: func() error { return hub.Alive(ctx) }, Version: o.Version, Now: time.Now, Log: log.With("part", "api"),
-		List:     server.ListOptions{Facts: rows.RowFacts, Settle: rows.Settle, Links: w.links},
-		Channels: server.ChannelOptions{Channels: n}, View: server.ViewOptions{Views: views{direct, o.Namespace}},
-		DORA: server.DORAOptions{History: st.history}, Detail: server.DetailOptions{Resources: resources{direct}},
-	})
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return serve(ctx, o, api) })
-	if o.DebugListen != "" {
-		g.Go(func() error { return serveDebug(ctx, o.DebugListen) })
-	}
-	g.Go(func() error { return elected(ctx, manager, e.Run) })
-	g.Go(func() error { return elected(ctx, manager, n.Run) }) // only who leads tells people
-	g.Go(func() error { return elected(ctx, manager, warm(pool, log)) })
-	for _, run := range []func(context.Context) error{w.Run, rows.Run, rest.run, manager.Start} {
-		g.Go(func() error { return run(ctx) })
-	}
-	log.Info("started", "version", o.Version, "dir", o.Dir)
-	return g.Wait()
+	return p.run(ctx)
 }
 
 // A replica that stops gives its Lease back at once; one that dies is replaced after leaseDuration. An API server that is
