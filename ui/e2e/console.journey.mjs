@@ -5,6 +5,9 @@ import { HOSTILE } from './fleet.mjs'
 import { until } from './plumb.mjs'
 import { proxy } from './proxy.mjs'
 
+/** drop is the button of a drop-down. */
+const drop = (page, name) => page.locator('button[aria-expanded]', { hasText: name })
+
 /** Every route, and what says that it has been drawn. */
 export const ROUTES = [
   ['/', 'text=Last 24 hours'],
@@ -63,7 +66,7 @@ export const journeys = [
   ['a scope holds for every page, stands in the address, and goes when it is taken away', async ({ page, base }) => {
     await page.goto(base + '/apps')
     await page.getByRole('link', { name: 'web-prod' }).waitFor()
-    await page.locator('summary', { hasText: 'Scope' }).click()
+    await drop(page, 'Scope').click()
     await page.getByRole('textbox', { name: 'Another namespace' }).fill('sh*')
     await page.keyboard.press('Enter')
     await page.waitForURL(/namespace=sh(%2A|\*)/)
@@ -89,7 +92,7 @@ export const journeys = [
     await page.goto(base + '/apps')
     await page.getByRole('link', { name: 'web-prod' }).waitFor()
     const heads = async () => (await page.getByRole('columnheader').allTextContents()).slice(1)
-    await page.locator('summary', { hasText: 'Columns' }).click()
+    await drop(page, 'Columns').click()
     const panel = page.getByRole('group', { name: 'Columns' })
     for (const name of ['What', 'Commit', 'Version']) await panel.getByRole('checkbox', { name, exact: true }).uncheck()
     await panel.getByRole('checkbox', { name: 'Drift', exact: true }).check()
@@ -112,7 +115,7 @@ export const journeys = [
     const saved = 'filter=env:prod&columns=state,name,drift&sort=name'
     await page.goto(base + '/apps?' + saved)
     await page.getByRole('link', { name: 'web-prod' }).waitFor()
-    const menu = (p) => p.locator('summary', { hasText: 'Views' })
+    const menu = (p) => drop(p, 'Views')
     await menu(page).click()
     await page.getByRole('textbox', { name: 'Name of the view' }).fill('Prod drift <b>')
     await page.keyboard.press('Enter')
@@ -170,7 +173,7 @@ export const journeys = [
 
   ['facets count, and choose', async ({ page, base }) => {
     await page.goto(base + '/apps')
-    await page.locator('summary', { hasText: 'Environment' }).click()
+    await drop(page, 'Environment').click()
     await page.getByRole('group', { name: 'Facets' }).getByRole('checkbox', { name: /staging/ }).check()
     await until('six rows', async () => (await page.getByRole('row').count()) === 7)
     await page.keyboard.press('Escape')
@@ -402,10 +405,10 @@ export const journeys = [
       await page.getByRole('dialog').getByRole('option').first().waitFor()
       bad.push(...(await violations(page)).map((v) => `palette: ${v}`))
       await page.keyboard.press('Escape')
-      for (const [summary, what] of [['Scope', 'Namespaces'], ['Columns', 'Drift'], ['Views', 'For everybody']]) {
-        await page.locator('summary', { hasText: summary }).click()
+      for (const [name, what] of [['Scope', 'Namespaces'], ['Columns', 'Drift'], ['Views', 'For everybody']]) {
+        await drop(page, name).click()
         await page.getByText(what, { exact: true }).first().waitFor()
-        bad.push(...(await violations(page)).map((v) => `${summary}: ${v}`))
+        bad.push(...(await violations(page)).map((v) => `${name}: ${v}`))
         await page.keyboard.press('Escape')
       }
       await page.keyboard.press('?')

@@ -1,6 +1,7 @@
 export * from './basics'
 export * from './commit'
 export * from './dialog'
+export * from './dropdown'
 export * from './icons'
 export * from './problem'
 export * from './state'

@@ -1,9 +1,8 @@
 import { useQuery } from '@tanstack/react-query'
-import { useEffect, useRef, useState, type FormEvent } from 'react'
+import { useRef, type FormEvent } from 'react'
 import { facetsQuery } from '../api/queries'
-import { Button, Icon, Num, T, plain } from '../components'
+import { Button, DropDown, Icon, Num, T, plain } from '../components'
 import { namesOf, scopeFilter, scopeWords, useScope, useSetScope, type Scope, type ScopeKey } from './scope'
-import { useClosing } from './useClosing'
 import css from './ScopePicker.module.css'
 
 /** ScopePicker chooses the namespaces and clusters that every page is about. It stands in the address. */
@@ -11,19 +10,19 @@ export function ScopePicker() {
   const scope = useScope()
   const set = useSetScope()
   const words = scopeWords(scope)
-  const [open, setOpen] = useState(false)
-  const ref = useClosing()
+  const face = (
+    <>
+      <Icon name="filter" size={14} />
+      <span className="cut">
+        <span className="sr">Scope: </span>
+        {words ? <T>{words}</T> : 'All Apps'}
+      </span>
+      <Icon name="down" size={12} />
+    </>
+  )
   return (
-    <details ref={ref} className={css.scope} data-on={words !== '' || undefined} onToggle={(e) => setOpen(e.currentTarget.open)}>
-      <summary title={words ? `Only ${plain(words)}` : 'Every page is about all Apps that you may see'}>
-        <Icon name="filter" size={14} />
-        <span className="cut">
-          <span className="sr">Scope: </span>
-          {words ? <T>{words}</T> : 'All Apps'}
-        </span>
-        <Icon name="down" size={12} />
-      </summary>
-      {open && (
+    <DropDown face={face} label="Scope" className={css.scope} look="bar" on={words !== ''} width={520} title={words ? `Only ${plain(words)}` : 'Every page is about all Apps that you may see'}>
+      {() => (
         <div className={css.panel}>
           <Parts scope={scope} set={set} />
           <p className="spread">
@@ -36,7 +35,7 @@ export function ScopePicker() {
           </p>
         </div>
       )}
-    </details>
+    </DropDown>
   )
 }
 
@@ -67,9 +66,6 @@ function Part({ part, title, chosen, values, more, onChange }: PartProps) {
   const extra = chosen.filter((c) => !values.some((v) => v.value.toLowerCase() === c.toLowerCase()))
   const flip = (name: string) => onChange(has(name) ? chosen.filter((c) => c.toLowerCase() !== name.toLowerCase()) : [...chosen, name])
   const input = useRef<HTMLInputElement>(null)
-  useEffect(() => {
-    if (part === 'namespace') input.current?.focus()
-  }, [part])
   const add = (e: FormEvent) => {
     e.preventDefault()
     const text = input.current?.value.trim() ?? ''

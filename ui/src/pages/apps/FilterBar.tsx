@@ -1,8 +1,7 @@
 import { memo, useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from 'react'
 import type { Facets } from '../../api/types'
-import { Button, Chip, Icon, Num, StateGlyph, STATES, T, plain } from '../../components'
+import { Button, Chip, DropDown, Icon, Num, StateGlyph, STATES, T, plain } from '../../components'
 import { useKeys } from '../../shell/keys'
-import { useClosing } from '../../shell/useClosing'
 import { chosen, clearFacet, join, terms, toggle } from './filter'
 import css from './FilterBar.module.css'
 
@@ -152,37 +151,32 @@ export const hidden: ReadonlySet<string> = new Set(['state', 'label:plumb.cd/env
 const titles: Record<string, string> = { health: 'Health', sync: 'Sync', namespace: 'Namespace', cluster: 'Cluster', environment: 'Environment' }
 
 function Facet({ facet, filter, onChange }: { facet: Facets['facets'][number]; filter: string; onChange: (f: string) => void }) {
-  const ref = useClosing()
   const on = chosen(filter, facet.key)
   const name = titles[facet.key] ?? facet.key.replace(/^label:/, '')
   if (facet.values.length === 0) return null
   return (
-    <details ref={ref} className={css.facet} data-on={on.size > 0 || undefined}>
-      <summary>
-        <T>{name}</T>
-        {on.size > 0 && <b>{on.size}</b>}
-        <Icon name="down" size={12} />
-      </summary>
-      <fieldset className={css.values}>
-        <legend className="sr">{plain(name)}</legend>
-        {facet.values.map((v) => (
-          <label key={v.value}>
-            <input type="checkbox" checked={on.has(v.value.toLowerCase())} onChange={() => onChange(toggle(filter, facet.key, v.value))} />
-            <span className="cut">
-              <T>{v.value}</T>
-            </span>
-            <span className="muted">
-              <Num n={v.count} />
-            </span>
-          </label>
-        ))}
-        {facet.more ? <p className="muted">and {facet.more} more: type {plain(facet.key)}:…</p> : null}
-        {on.size > 0 && (
-          <Button small kind="quiet" onClick={() => onChange(clearFacet(filter, facet.key))}>
-            Clear
-          </Button>
-        )}
-      </fieldset>
-    </details>
+    <DropDown face={<><T>{name}</T>{on.size > 0 && <b>{on.size}</b>}<Icon name="down" size={12} /></>} label={plain(name)} look="small" on={on.size > 0}>
+      {() => (
+        <div className={css.values}>
+          {facet.values.map((v) => (
+            <label key={v.value}>
+              <input type="checkbox" checked={on.has(v.value.toLowerCase())} onChange={() => onChange(toggle(filter, facet.key, v.value))} />
+              <span className="cut">
+                <T>{v.value}</T>
+              </span>
+              <span className="muted">
+                <Num n={v.count} />
+              </span>
+            </label>
+          ))}
+          {facet.more ? <p className="muted">and {facet.more} more: type {plain(facet.key)}:…</p> : null}
+          {on.size > 0 && (
+            <Button small kind="quiet" onClick={() => onChange(clearFacet(filter, facet.key))}>
+              Clear
+            </Button>
+          )}
+        </div>
+      )}
+    </DropDown>
   )
 }

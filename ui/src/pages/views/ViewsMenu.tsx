@@ -1,8 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { useState, type FormEvent } from 'react'
 import type { View } from '../../api/types'
-import { Button, CopyButton, Icon, IconButton, T, plain } from '../../components'
-import { useClosing } from '../../shell/useClosing'
+import { Button, CopyButton, DropDown, Icon, IconButton, T, plain } from '../../components'
 import { addressOf, isShown, nameProblem, pageOf, useEditViews, useHere, useOpenView, viewsQuery } from './views'
 import css from './ViewsMenu.module.css'
 
@@ -13,18 +12,10 @@ export interface ViewsMenuProps {
 
 /** ViewsMenu lists the reader's saved views, and saves what is shown now under a name. A view is a name for an address. */
 export function ViewsMenu({ common }: ViewsMenuProps) {
-  const ref = useClosing()
-  const [open, setOpen] = useState(false)
   const { page, query } = useHere()
-  const close = () => {
-    if (ref.current) ref.current.open = false
-  }
   return (
-    <details ref={ref} className={css.menu} onToggle={(e) => setOpen(e.currentTarget.open)}>
-      <summary>
-        Views <Icon name="down" size={12} />
-      </summary>
-      {open && (
+    <DropDown face={<>Views <Icon name="down" size={12} /></>} label="Views" look="small" width={380}>
+      {(close) => (
         <div className={css.panel}>
           <Mine page={page} query={query} onDone={close} />
           <h3>For everybody</h3>
@@ -40,7 +31,7 @@ export function ViewsMenu({ common }: ViewsMenuProps) {
           </p>
         </div>
       )}
-    </details>
+    </DropDown>
   )
 }
 
