@@ -80,23 +80,23 @@ are tried by dry-run on that cluster instead.`,
 }
 
 func (e *env) runCheck(ctx context.Context, spec engine.App, plane, crds string) (Checked, error) {
-	b, err := e.newBench(ctx)
+	t, err := e.newTrial(ctx)
 	if err != nil {
 		return Checked{}, err
 	}
-	defer b.close()
-	rendered, err := b.Render(ctx, spec)
+	defer t.close()
+	rendered, err := t.Render(ctx, spec)
 	if err != nil {
 		return Checked{Apps: []CheckedApp{{Name: spec.Key.Name, Path: spec.Sources[0].Render.Path, Problems: problemsOf(err)}}}, nil
 	}
-	try, done, err := e.tryOn(ctx, b, plane, crds)
+	done, err := e.tryOn(ctx, t, plane, crds)
 	if err != nil {
 		return Checked{}, err
 	}
 	defer done()
 	var out Checked
 	for _, one := range append([]engine.App{spec}, childApps(rendered, spec.Sources[0].Dir)...) {
-		checked, err := e.checkOne(ctx, b, one, try)
+		checked, err := t.checkOne(ctx, one)
 		if err != nil {
 			return Checked{}, err
 		}
@@ -105,33 +105,32 @@ func (e *env) runCheck(ctx context.Context, spec engine.App, plane, crds string)
 	return out, nil
 }
 
-type tryFunc func(ctx context.Context, k engine.Key) (engine.Preview, error)
-
-// tryOn gives the way to try an App: on the cluster that was named, or on a throw-away control plane.
-func (e *env) tryOn(ctx context.Context, b *bench, plane, crds string) (tryFunc, func(), error) {
+// tryOn says where Apps are tried: on the cluster that was named, or on a throw-away control plane, which done ends.
+func (e *env) tryOn(ctx context.Context, t *trial, plane, crds string) (done func(), err error) {
 	if e.kubeconfig != "" || e.context != "" {
-		t, err := e.target()
+		cluster, err := e.target()
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		b.SetTarget(t)
-		return b.Preview, func() {}, nil
+		t.SetTarget(cluster)
+		t.try = t.Preview
+		return func() {}, nil
 	}
 	binary, err := e.findPlane(plane)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	dir, err := os.MkdirTemp("", "plumb-check-")
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	e.say("starting a throw-away control plane ...")
 	c, err := e.startPlane(ctx, binary, dir, 0, 0)
 	if err != nil {
 		os.RemoveAll(dir)
-		return nil, nil, err
+		return nil, err
 	}
-	done := func() {
+	done = func() {
 		_ = c.stop() // a throw-away: how it ends is nobody's concern
 		os.RemoveAll(dir)
 	}
@@ -141,16 +140,17 @@ func (e *env) tryOn(ctx context.Context, b *bench, plane, crds string) (tryFunc,
 	}
 	if err != nil {
 		done()
-		return nil, nil, err
+		return nil, err
 	}
-	b.SetTarget(engine.Target{Kubeconfig: raw})
+	t.SetTarget(engine.Target{Kubeconfig: raw})
 	if crds != "" {
-		if err := e.applyCRDs(ctx, b, crds); err != nil {
+		if err := e.applyCRDs(ctx, t.bench, crds); err != nil {
 			done()
-			return nil, nil, err
+			return nil, err
 		}
 	}
-	return b.Check, done, nil
+	t.try = t.Check
+	return done, nil
 }
 
 // applyCRDs applies a directory of CRDs to the throw-away control plane.
@@ -166,15 +166,10 @@ func (e *env) applyCRDs(ctx context.Context, b *bench, dir string) error {
 }
 
 // checkOne tries one App. The error says that it could not be tried.
-func (e *env) checkOne(ctx context.Context, b *bench, spec engine.App, try tryFunc) (CheckedApp, error) {
+func (t *trial) checkOne(ctx context.Context, spec engine.App) (CheckedApp, error) {
 	out := CheckedApp{Name: spec.Key.Name, Path: spec.Sources[0].Render.Path}
 	spec.Mode, spec.Cluster = engine.Manual, ""
-	b.SetApp(spec)
-	err := b.until(ctx, spec.Key, known)
-	var p engine.Preview
-	if err == nil {
-		p, err = patiently(ctx, func() (engine.Preview, error) { return try(ctx, spec.Key) })
-	}
+	p, refused, err := t.all(ctx, spec)
 	if fault.Is(err, fault.ClusterUnreachable) || ctx.Err() != nil {
 		return out, err
 	}
@@ -185,11 +180,12 @@ func (e *env) checkOne(ctx context.Context, b *bench, spec engine.App, try tryFu
 	for _, g := range p.Plan.Groups {
 		out.Objects += len(g.Steps)
 	}
-	out.Objects += p.Plan.Unchanged
+	out.Objects += p.Plan.Unchanged + len(refused)
 	for id, msg := range p.Errors {
 		out.Problems = append(out.Problems, Problem{Where: p.Files[id], Object: id, Message: strings.TrimPrefix(msg, id+": ")})
 	}
 	slices.SortFunc(out.Problems, func(x, y Problem) int { return strings.Compare(x.Object, y.Object) })
+	out.Problems = append(refused, out.Problems...)
 	for _, r := range p.Plan.Refused {
 		out.Problems = append(out.Problems, Problem{Object: r.ID.String(), Reason: string(r.Reason), Message: r.Message, Next: r.Next})
 	}
