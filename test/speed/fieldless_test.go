@@ -1,21 +1,14 @@
 package speed
 
 import (
-	"bytes"
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
-	"os"
 	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"plumb.cd/plumb/internal/cptest"
 	"plumb.cd/plumb/internal/engine"
@@ -23,74 +16,10 @@ import (
 	"plumb.cd/plumb/test/enginelab"
 )
 
-// fieldless is a proxy in front of an API server that takes managedFields out of every object: as servers do that have been
-// told to save memory, and some aggregated ones. It gives the engine's kubeconfig for the way through it.
+// fieldless is the way to an API server that has managedFields on no object: as servers do that have been told to save memory,
+// and some aggregated ones.
 func fieldless(t *testing.T, cp *cptest.ControlPlane) []byte {
-	t.Helper()
-	config := cp.EngineConfig(t)
-	through, err := rest.TransportFor(&rest.Config{TLSClientConfig: config.TLSClientConfig})
-	if err != nil {
-		t.Fatal(err)
-	}
-	to, err := url.Parse(cp.Server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := &httputil.ReverseProxy{
-		Transport:     through,
-		FlushInterval: -1,
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(to)
-			r.Out.Header.Del("Accept-Encoding")
-			r.Out.Header.Set("Accept", strings.ReplaceAll(r.In.Header.Get("Accept"), "application/vnd.kubernetes.protobuf", "application/json"))
-		},
-		ModifyResponse: func(res *http.Response) error {
-			if !strings.HasPrefix(res.Header.Get("Content-Type"), "application/json") {
-				return nil
-			}
-			res.Header.Del("Content-Length")
-			res.ContentLength = -1
-			if res.Request.URL.Query().Has("watch") {
-				from := res.Body
-				out, in := io.Pipe()
-				go func() { _ = in.CloseWithError(stripEach(in, from)) }()
-				res.Body = both{out, from}
-				return nil
-			}
-			var b bytes.Buffer
-			err := stripEach(&b, res.Body)
-			res.Body = io.NopCloser(&b)
-			return err
-		},
-	}
-	server := httptest.NewTLSServer(proxy)
-	t.Cleanup(server.CloseClientConnections)
-	raw, err := os.ReadFile(cp.EngineKubeconfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	kubeconfig, err := clientcmd.Load(raw)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range kubeconfig.Clusters {
-		c.Server, c.CertificateAuthorityData, c.InsecureSkipTLSVerify = server.URL, nil, true
-	}
-	if raw, err = clientcmd.Write(*kubeconfig); err != nil {
-		t.Fatal(err)
-	}
-	return raw
-}
-
-type both struct {
-	*io.PipeReader
-	body io.Closer
-}
-
-// Close ends both sides.
-func (b both) Close() error {
-	_ = b.body.Close() // what it was read from
-	return b.PipeReader.Close()
+	return link{body: stripEach, stream: func(_ *http.Request, w io.Writer, r io.Reader) error { return stripEach(w, r) }}.through(t, cp)
 }
 
 // stripEach copies JSON values without managedFields, at whatever depth.

@@ -17,7 +17,10 @@ import (
 )
 
 // asked is a request of the engine, out of the audit log.
-type asked struct{ verb, resource, version string }
+type asked struct {
+	verb, resource, version string
+	bookmarks               bool
+}
 
 // askedSince reads the requests of the engine after the first offset bytes of the log, and how long the log is.
 func askedSince(t *testing.T, cp *cptest.ControlPlane, offset int) ([]asked, int) {
@@ -43,7 +46,8 @@ func askedSince(t *testing.T, cp *cptest.ControlPlane, offset int) ([]asked, int
 		if err != nil {
 			t.Fatal(err)
 		}
-		out = append(out, asked{e.Verb, e.ObjectRef.Resource, u.Query().Get("resourceVersion")})
+		q := u.Query()
+		out = append(out, asked{e.Verb, e.ObjectRef.Resource, q.Get("resourceVersion"), q.Get("allowWatchBookmarks") == "true"})
 	}
 	return out, len(raw)
 }
