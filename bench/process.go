@@ -52,20 +52,51 @@ func statFields(path string) []string {
 // clockTicks a second; Linux shows times in these to every program.
 const clockTicks = 100
 
+// spent is processor time.
+type spent struct{ daemon, workers, others time.Duration } // others: Git, and every child that has ended
+
+func (s spent) total() time.Duration { return s.daemon + s.workers + s.others }
+
+func (s spent) minus(o spent) spent {
+	return spent{s.daemon - o.daemon, s.workers - o.workers, s.others - o.others}
+}
+
 // cpuOf is the processor time of a process, its living descendants, and the dead ones that were waited for.
-func cpuOf(root int) time.Duration {
-	ticks := 0
+func cpuOf(root int) time.Duration { return spentBy(root).total() }
+
+func spentBy(root int) spent {
+	var s spent
 	for _, pid := range family(root) {
 		fields := statFields("/proc/" + strconv.Itoa(pid) + "/stat")
 		if len(fields) < 15 {
 			continue
 		}
-		for _, f := range fields[11:15] { // utime, stime, cutime, cstime
-			n, _ := strconv.Atoi(f)
-			ticks += n
+		own := ticks(fields[11:13])       // utime, stime
+		s.others += ticks(fields[13:15]) // cutime, cstime
+		switch {
+		case pid == root:
+			s.daemon += own
+		case isWorker(pid):
+			s.workers += own
+		default:
+			s.others += own
 		}
 	}
-	return time.Duration(ticks) * time.Second / clockTicks
+	return s
+}
+
+func ticks(fields []string) time.Duration {
+	sum := 0
+	for _, f := range fields {
+		n, _ := strconv.Atoi(f)
+		sum += n
+	}
+	return time.Duration(sum) * time.Second / clockTicks
+}
+
+func isWorker(pid int) bool {
+	args, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline") // empty when it has ended
+	return bytes.Contains(args, []byte("render-worker"))
 }
 
 // ownCPU is the processor time of the bench alone, without its children.
@@ -81,11 +112,10 @@ func memoryOf(root int) memory {
 	var m memory
 	for _, pid := range family(root) {
 		private := privateBytes(pid)
-		args, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline") // empty when it has ended
 		switch {
 		case pid == root:
 			m.Daemon += private
-		case bytes.Contains(args, []byte("render-worker")):
+		case isWorker(pid):
 			m.Workers += private
 		default:
 			m.Git += private

@@ -78,10 +78,11 @@ func (s *stage) rawRun(ctx context.Context, mark string) (rawRun, error) {
 
 // firstSync is what a first sync took.
 type firstSync struct {
-	created, healthy, synced, cpu, server time.Duration
-	peak                                  memory
-	asked                                 requests
-	bytes                                 traffic
+	created, healthy, synced, server time.Duration
+	cpu                              spent
+	peak                             memory
+	asked                            requests
+	bytes                            traffic
 }
 
 func (f firstSync) report(r *report, sh shape, raw rawRun, note string) {
@@ -89,8 +90,9 @@ func (f firstSync) report(r *report, sh shape, raw rawRun, note string) {
 	r.ratio(sh.title+": all objects healthy", seconds(f.healthy), seconds(raw.took), "s", note)
 	r.ratio(sh.title+": every App says Synced", seconds(f.synced), seconds(raw.took), "s", fmt.Sprintf("creating the Apps took %.2f", f.created.Seconds()))
 	r.ratio(sh.title+": CPU of the control plane", seconds(f.server), seconds(raw.server), "CPU s", "the Apps themselves are objects too")
-	r.ratio(sh.title+": CPU of control plane and client together", seconds(f.server+f.cpu), seconds(raw.cpu), "CPU s", "")
-	r.value(sh.title+": CPU of daemon, workers and git", seconds(f.cpu), "CPU s", "")
+	r.ratio(sh.title+": CPU of control plane and client together", seconds(f.server+f.cpu.total()), seconds(raw.cpu), "CPU s", "")
+	r.value(sh.title+": CPU of daemon, workers and git", seconds(f.cpu.total()), "CPU s",
+		fmt.Sprintf("daemon %.1f, workers %.1f, others %.1f", seconds(f.cpu.daemon), seconds(f.cpu.workers), seconds(f.cpu.others)))
 	r.memory(sh.title+": peak private memory", f.peak)
 	r.requests(sh.title+": requests", f.asked, n)
 	r.traffic(sh.title+": bytes", f.bytes, "the Apps themselves among them")
@@ -141,11 +143,11 @@ func (s *stage) timed(ctx context.Context, e expected, do func() error) (firstSy
 	if last, err = synced(running, fmt.Sprintf("%s: the %d Apps are Synced", e.title, len(e.apps))); err != nil {
 		return f, err
 	}
-	f.synced, f.server = last.at.Sub(began), cpuOf(s.plane.pid())-server
+	f.synced, f.server, f.cpu = last.at.Sub(began), cpuOf(s.plane.pid())-server, s.daemonCPU().minus(cpu)
 	if err := s.quiet(); err != nil {
 		fmt.Fprintln(os.Stderr, "after the first sync:", err)
 	}
-	f.cpu, f.peak = s.daemonCPU()-cpu, peak.end()
+	f.peak = peak.end()
 	if f.asked, err = s.audit.since(); err != nil {
 		return f, err
 	}
@@ -177,11 +179,11 @@ func (s *stage) sample() *sampler {
 	return sample(s.daemon.pid())
 }
 
-func (s *stage) daemonCPU() time.Duration {
+func (s *stage) daemonCPU() spent {
 	if s.daemon == nil {
-		return 0
+		return spent{}
 	}
-	return cpuOf(s.daemon.pid())
+	return spentBy(s.daemon.pid())
 }
 
 func (s *stage) daemonTail() string {

@@ -229,3 +229,10 @@ func (c *Cluster) Limit() int {
 	defer c.limiter.mu.Unlock()
 	return int(c.limiter.bound)
 }
+
+// Queued is how many requests wait for their turn to be sent.
+func (c *Cluster) Queued() int {
+	c.limiter.mu.Lock()
+	defer c.limiter.mu.Unlock()
+	return c.limiter.waiting.Len()
+}

@@ -57,6 +57,7 @@ func (e *Engine) prepared(ctx context.Context, a *app, spec App, conn *cluster.C
 	if err != nil {
 		return nil, nil, err
 	}
+	a.kinds, a.kindsFor = bundleKinds(b), want.Bundle
 	a.target.claim(a.key, desired)
 	a.sendable = &sendable{want.Bundle, spec.Generation, conn, desired, warnings}
 	return desired, slices.Clone(warnings), nil

@@ -29,6 +29,7 @@ type outcome struct {
 	blocking *Blocking
 	wake     time.Time
 	deleted  bool
+	queued   bool // it waits for its turn to begin an attempt, and is as it was
 	left     []string
 }
 
@@ -67,7 +68,8 @@ func (e *Engine) step(ctx context.Context, a *app) time.Time {
 	a.sendable = nil // somebody may have asked for a plan in between
 	o := e.advance(ctx, a, spec)
 	a.sendable = nil
-	if ctx.Err() != nil {
+	a.target.turns.end(a.key)
+	if ctx.Err() != nil || o.queued {
 		return time.Time{}
 	}
 	if !o.deleted {
@@ -208,6 +210,9 @@ func (e *Engine) converge(ctx context.Context, a *app, spec App, conn *cluster.C
 		e.interrupt(ctx, a, spec, c)
 	}
 	if a.run == nil && c.mode != plan.Heal && a.due(spec, c.want, e.o.Now(), o) {
+		if o.queued = !a.target.turns.take(a.key, a.mem.Applied == nil); o.queued {
+			return
+		}
 		e.begin(ctx, a, spec, conn, c, o)
 	}
 	if a.run != nil {

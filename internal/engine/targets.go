@@ -40,6 +40,7 @@ type target struct {
 	unsaved *batch             // fingerprints on their way to the state store
 	asked   map[place]*asks    // who asked lately whether objects stand there already
 	looks   map[place]*absence // what was found
+	turns   *turns             // of attempts that want to begin
 }
 
 func (e *Engine) targetFor(name string) *target {
@@ -50,6 +51,7 @@ func (e *Engine) targetFor(name string) *target {
 			sets: map[Key]*objectSet{}, holders: map[object.ID]Key{}, claims: map[object.ID]claim{}, claimed: map[Key][]object.ID{}, kick: make(chan struct{}, 1),
 		}
 		t.unsaved = &batch{e: e, bucket: name}
+		t.turns = newTurns(t.grant, t.occupancy)
 		t.plain = &eyes{prints: t.prints(nil)}
 		e.targets[name] = t
 		if e.started {
@@ -120,6 +122,7 @@ func (t *target) release(k Key) {
 	t.mu.Lock()
 	delete(t.users, k)
 	t.mu.Unlock()
+	t.turns.leave(k)
 }
 
 func (t *target) poke() {
