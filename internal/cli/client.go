@@ -199,7 +199,7 @@ func (e *env) find(ctx context.Context, c *client, arg string) (server.AppView, 
 		namespace, name = e.namespace, arg
 	}
 	if namespace == "" {
-		rows, _, err := c.rows(ctx, "name:"+filter.Literal(name).String())
+		rows, _, err := c.rows(ctx, "name:"+filter.Literal(name).String(), "name")
 		if err != nil {
 			return server.AppView{}, err
 		}
@@ -224,12 +224,16 @@ func (e *env) find(ctx context.Context, c *client, arg string) (server.AppView, 
 	return a, err
 }
 
-// rows reads a list of Apps, all pages of it. Of an empty one it says which term of the filter does it, where that is known.
-func (c *client) rows(ctx context.Context, text string) (httpapi.List[httpapi.AppRow], *httpapi.EmptyHint, error) {
+// rows reads a list of Apps, all pages of it: of each its namespace, its name and these fields, or all without any. Of an empty
+// list it says which term of the filter does it, where that is known.
+func (c *client) rows(ctx context.Context, text string, fields ...string) (httpapi.List[httpapi.AppRow], *httpapi.EmptyHint, error) {
 	out := httpapi.List[httpapi.AppRow]{Items: []httpapi.AppRow{}}
 	q := url.Values{"sort": {"name"}, "limit": {"500"}}
 	if text != "" {
 		q.Set("filter", text)
+	}
+	if len(fields) > 0 {
+		q.Set("fields", strings.Join(fields, ","))
 	}
 	for {
 		var page httpapi.AppPage

@@ -18,7 +18,7 @@ func (e *env) appNames(cmd *cobra.Command, args []string, _ string) ([]string, c
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionBudget)
 	defer cancel()
-	list, _, err := e.listApps(ctx, "")
+	list, _, err := e.listApps(ctx, "", "state")
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

@@ -26,7 +26,7 @@ func (e *env) status() *cobra.Command {
 			if len(args) == 1 {
 				return e.withApp(cmd, args[0], 0, func(_ context.Context, _ *client, a server.AppView) error { return e.appStatus(a) })
 			}
-			list, hint, err := e.listApps(cmd.Context(), filters)
+			list, hint, err := e.listApps(cmd.Context(), filters, e.shownFields()...)
 			if err != nil {
 				return err
 			}
@@ -42,8 +42,16 @@ func filterFlag(cmd *cobra.Command, to *string) {
 	cmd.Flags().StringVar(to, "filter", "", `only Apps that match, e.g. 'state:failed cluster:prod-* team=payments since:<1h'`)
 }
 
-// listApps reads the Apps that match a filter, in the namespace that was given.
-func (e *env) listApps(ctx context.Context, text string) (httpapi.List[httpapi.AppRow], *httpapi.EmptyHint, error) {
+// shownFields are those of a row that appRows and fleetStatus show; none, which is all, where rows are printed whole.
+func (e *env) shownFields() []string {
+	if e.output == "json" || e.output == "yaml" {
+		return nil
+	}
+	return []string{"state", "since", "cluster", "commit", "objects", "message"}
+}
+
+// listApps reads the Apps that match a filter, in the namespace that was given, with these fields or all.
+func (e *env) listApps(ctx context.Context, text string, fields ...string) (httpapi.List[httpapi.AppRow], *httpapi.EmptyHint, error) {
 	ctx, cancel := e.withTimeout(ctx, 0)
 	defer cancel()
 	c, err := e.connect(ctx)
@@ -54,7 +62,7 @@ func (e *env) listApps(ctx context.Context, text string) (httpapi.List[httpapi.A
 	if e.namespace != "" {
 		text = strings.TrimSpace(text + " " + e.namespaceTerm())
 	}
-	list, hint, err := c.rows(ctx, text)
+	list, hint, err := c.rows(ctx, text, fields...)
 	return list, hint, cause(ctx, err)
 }
 
@@ -176,7 +184,7 @@ func (e *env) get() *cobra.Command {
 			if len(states) > 0 {
 				filters = strings.TrimSpace("state:" + strings.Join(states, ",") + " " + filters)
 			}
-			list, hint, err := e.listApps(cmd.Context(), filters)
+			list, hint, err := e.listApps(cmd.Context(), filters, e.shownFields()...)
 			if err != nil {
 				return err
 			}

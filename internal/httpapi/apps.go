@@ -2,10 +2,11 @@ package httpapi
 
 import "time"
 
-// AppRow is an App in a list: what one line of a table needs. GET /api/v1/apps?filter=&sort=&cursor=&limit=
+// AppRow is an App in a list: what one line of a table needs. GET /api/v1/apps?filter=&sort=&cursor=&limit=&fields=
 //
 // sort is one of state (worst first, then newest), name, -name, deployed (newest first), cluster; default state.
-// limit is 1 to 500, default 100.
+// limit is 1 to 500, default 100. fields are names of the fields below, separated by commas: a row has no others then, but
+// always its namespace and name.
 type AppRow struct {
 	Namespace   string     `json:"namespace"`
 	Name        string     `json:"name"`

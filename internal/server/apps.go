@@ -17,6 +17,7 @@ type appsQuery struct {
 	Sort   string `query:"sort" enum:"state,name,-name,deployed,cluster" doc:"Order; default state: worst first, then newest"`
 	Cursor string `query:"cursor" doc:"Next of the page before"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"500" doc:"How many; default 100"`
+	Fields names  `query:"fields" enum:"namespace,name,cluster,environment,component,labels,state,since,reason,message,sync,health,commit,images,deployedAt,drifted,objects,source" doc:"Only these fields of each row, separated by commas; namespace and name are always there. Default: all"`
 }
 
 type facetsQuery struct {
@@ -28,9 +29,45 @@ type wallQuery struct {
 	Filter string `query:"filter" doc:"Which Apps"`
 }
 
+func (q appsQuery) which() string   { return q.Filter }
+func (q facetsQuery) which() string { return q.Filter }
+func (q wallQuery) which() string   { return q.Filter }
+
 const pageLimit = 100
 
-// look is what a question over many Apps begins with: the filter, and what the reader may see.
+// question is one over many Apps, as its handlers get it.
+type question[Q any] struct {
+	query  Q
+	filter filter.Filter
+	scope  index.Scope // what the reader may see
+}
+
+// ask is what a question over many Apps begins with: its query, the filter in it, and what the reader may see.
+func ask[Q interface{ which() string }](s *Server, c *call) (question[Q], error) {
+	q, err := queryOf[Q](c)
+	if err != nil {
+		return question[Q]{}, err
+	}
+	f, scope, err := s.look(c, q.which())
+	return question[Q]{q, f, scope}, err
+}
+
+// fromIndex makes a handler of what answers a question out of the index alone: who has the answer already is told only that.
+func fromIndex[Q interface{ which() string }](s *Server, answer func(question[Q]) (any, error)) func(*call) error {
+	return func(c *call) error {
+		q, err := ask[Q](s, c)
+		if err != nil || c.unchanged(s.tag(c, q.filter, q.scope)) {
+			return err
+		}
+		out, err := answer(q)
+		if err != nil {
+			return err
+		}
+		return c.reply(out)
+	}
+}
+
+// look reads a filter, files what changed, and says what the reader may see.
 func (s *Server) look(c *call, text string) (filter.Filter, index.Scope, error) {
 	f, err := parseFilter(text)
 	if err != nil {
@@ -61,56 +98,32 @@ func (s *Server) matching(f filter.Filter) map[string]bool {
 	return s.catalog.Matching(f, s.o.Now())
 }
 
-func (s *Server) apps(c *call) error {
-	q, err := queryOf[appsQuery](c)
-	if err != nil {
-		return err
-	}
-	f, scope, err := s.look(c, q.Filter)
-	if err != nil {
-		return err
-	}
-	if c.unchanged(s.tag(c, f, scope)) {
-		return nil
-	}
+func (s *Server) apps(q question[appsQuery]) (any, error) {
 	page, err := s.catalog.Page(index.Query{
-		Scope: scope, Filter: f, Sort: index.Sort(cmp.Or(q.Sort, string(index.ByState))), Cursor: q.Cursor, Limit: cmp.Or(q.Limit, pageLimit),
+		Scope: q.scope, Filter: q.filter, Sort: index.Sort(cmp.Or(q.query.Sort, string(index.ByState))), Cursor: q.query.Cursor,
+		Limit: cmp.Or(q.query.Limit, pageLimit),
 	}, s.o.Now())
 	var wrong *index.CursorError
 	if errors.As(err, &wrong) {
-		return badParameter("cursor", wrong.Error())
+		return nil, badParameter("cursor", wrong.Error())
 	}
-	if err != nil {
-		return err
+	if err != nil || q.query.Fields == nil {
+		return page, err
 	}
-	return c.reply(page)
+	return partial(page, q.query.Fields), nil
 }
 
-func (s *Server) facets(c *call) error {
-	q, err := queryOf[facetsQuery](c)
-	if err != nil {
-		return err
-	}
-	f, scope, err := s.look(c, q.Filter)
-	if err != nil {
-		return err
-	}
-	if c.unchanged(s.tag(c, f, scope)) {
-		return nil
-	}
-	return c.reply(s.catalog.Facets(scope, f, s.o.Now()))
+func (s *Server) facets(q question[facetsQuery]) (any, error) {
+	return s.catalog.Facets(q.scope, q.filter, s.o.Now()), nil
 }
 
+// wall has numbers of the day in its answer too, which change without the index.
 func (s *Server) wall(c *call) error {
-	q, err := queryOf[wallQuery](c)
+	q, err := ask[wallQuery](s, c)
 	if err != nil {
 		return err
 	}
-	f, scope, err := s.look(c, q.Filter)
-	if err != nil {
-		return err
-	}
-	out := s.catalog.Wall(scope, f, index.Group(cmp.Or(q.Group, string(index.GroupCluster))), s.o.Now())
+	out := s.catalog.Wall(q.scope, q.filter, index.Group(cmp.Or(q.query.Group, string(index.GroupCluster))), s.o.Now())
 	if out.Day, err = s.daySummary(c); err != nil {
 		return err
 	}

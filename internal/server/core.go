@@ -50,10 +50,10 @@ func (s *Server) listCalls() []operation {
 		return o
 	}
 	return []operation{
-		get("apps", operation{doc: "Apps, a page at a time.", query: appsQuery{}, answer: httpapi.AppPage{}, handle: s.apps}),
-		get("apps/facets", operation{doc: "How many Apps match, by value.", query: facetsQuery{}, answer: httpapi.Facets{}, handle: s.facets}),
+		get("apps", operation{doc: "Apps, a page at a time.", query: appsQuery{}, answer: httpapi.AppPage{}, handle: fromIndex(s, s.apps)}),
+		get("apps/facets", operation{doc: "How many Apps match, by value.", query: facetsQuery{}, answer: httpapi.Facets{}, handle: fromIndex(s, s.facets)}),
 		get("apps/wall", operation{doc: "The fleet at a glance.", query: wallQuery{}, answer: httpapi.Wall{}, handle: s.wall}),
-		get("apps/matrix", operation{doc: "Which version runs where: Apps by component and environment.", query: matrixQuery{}, answer: httpapi.Matrix{}, handle: s.matrix}),
+		get("apps/matrix", operation{doc: "Which version runs where: Apps by component and environment.", query: matrixQuery{}, answer: httpapi.Matrix{}, handle: fromIndex(s, s.matrix)}),
 		get("search", operation{doc: "What a palette finds, best first.", query: searchQuery{}, answer: httpapi.List[httpapi.SearchHit]{}, handle: s.search}),
 		get("stream", operation{
 			doc:   "Apps as they change. Events: apps (this schema), reset (read the lists again), signout (a Problem). See docs/api.md.",

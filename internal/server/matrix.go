@@ -12,18 +12,11 @@ type matrixQuery struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"500" doc:"How many components; default 100"`
 }
 
+func (q matrixQuery) which() string { return q.Filter }
+
 // matrix answers which version runs where.
-func (s *Server) matrix(c *call) error {
-	q, err := queryOf[matrixQuery](c)
-	if err != nil {
-		return err
-	}
-	f, scope, err := s.look(c, q.Filter)
-	if err != nil {
-		return err
-	}
-	if c.unchanged(s.tag(c, f, scope)) {
-		return nil
-	}
-	return c.reply(s.catalog.Matrix(index.MatrixQuery{Scope: scope, Filter: f, Cursor: q.Cursor, Limit: cmp.Or(q.Limit, pageLimit)}, s.o.Now()))
+func (s *Server) matrix(q question[matrixQuery]) (any, error) {
+	return s.catalog.Matrix(index.MatrixQuery{
+		Scope: q.scope, Filter: q.filter, Cursor: q.query.Cursor, Limit: cmp.Or(q.query.Limit, pageLimit),
+	}, s.o.Now()), nil
 }

@@ -105,7 +105,11 @@ func parameters(schemas huma.Registry, op operation) []*huma.Param {
 			schema = &huma.Schema{Type: huma.TypeString, Examples: []any{"90s"}}
 		}
 		schema.Nullable = false
-		out = append(out, &huma.Param{Name: f.Tag.Get("query"), In: "query", Description: f.Tag.Get("doc"), Schema: schema})
+		param := &huma.Param{Name: f.Tag.Get("query"), In: "query", Description: f.Tag.Get("doc"), Schema: schema}
+		if f.Type == reflect.TypeFor[names]() {
+			param.Explode = new(bool) // one text with commas, not one parameter a value
+		}
+		out = append(out, param)
 	}
 	return out
 }

@@ -11,7 +11,10 @@ import (
 	"time"
 )
 
-// queryOf reads the query into a struct whose fields carry `query:"name"`: string, []string (repeatable), int, bool,
+// names is a parameter that is a list in one text, separated by commas.
+type names []string
+
+// queryOf reads the query into a struct whose fields carry `query:"name"`: string, []string (repeatable), names, int, bool,
 // time.Time (RFC 3339) and time.Duration (90s, 5m). minimum and maximum bound numbers, enum closes strings. What cannot be
 // read is a Problem with status 400 that names the parameter.
 func queryOf[T any](c *call) (T, error) {
@@ -48,6 +51,9 @@ func setParameter(to reflect.Value, f reflect.StructField, given []string) error
 	case *string:
 		*into = text
 		return inEnum(f, given)
+	case *names:
+		*into = strings.Split(text, ",")
+		return inEnum(f, *into)
 	case *int:
 		n, err := strconv.Atoi(text)
 		*into = n
