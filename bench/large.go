@@ -149,14 +149,14 @@ func (s *stage) commitNothing(ctx context.Context, r *report) error {
 	if _, err := s.push(ctx, map[string]string{"README.md": "nothing\n", "apps/" + appName(1) + "/README.md": "nothing new\n"}); err != nil {
 		return err
 	}
-	cpu := s.daemonCPU()
+	cpu := s.daemonCPU().total()
 	if err := s.webhook(ctx); err != nil {
 		return err
 	}
 	if err := s.quiet(); err != nil {
 		return err
 	}
-	cpu = s.daemonCPU() - cpu
+	cpu = s.daemonCPU().total() - cpu
 	after, err := s.renders(ctx)
 	if err != nil {
 		return err

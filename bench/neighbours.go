@@ -57,12 +57,12 @@ func measureNeighbours(ctx context.Context, s *stage, r *report) error {
 		return err
 	}
 	s.cpuProfile(s.measure, 5)
-	cpu, began := s.daemonCPU(), time.Now()
+	cpu, began := s.daemonCPU().total(), time.Now()
 	crowded, err := s.commits(ctx, "crowded")
 	if err != nil {
 		return err
 	}
-	cpu, took := s.daemonCPU()-cpu, time.Since(began)
+	cpu, took := s.daemonCPU().total()-cpu, time.Since(began)
 	r.times(fmt.Sprintf("commit to 1 of %d apps beside %d bad ones: webhook → applied", len(s.shape.apps), bad), crowded, alone,
 		fmt.Sprintf("%d commits; the column raw has the same by Plumb without bad neighbours; the daemon used %.0f %% of a core", len(crowded), 100*cpu.Seconds()/took.Seconds()))
 	return nil

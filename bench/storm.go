@@ -108,7 +108,7 @@ func (s *stage) storm(ctx context.Context, r *report, calm times, stormy *times)
 	blowing, calmDown := context.WithTimeout(ctx, stormLasts)
 	defer calmDown()
 	var beats atomic.Int64
-	cpu, began := s.daemonCPU(), time.Now()
+	cpu, began := s.daemonCPU().total(), time.Now()
 	g := &errgroup.Group{}
 	for w := range stormWriters {
 		g.Go(func() error { return s.blow(blowing, c, w, began, &beats) })
@@ -122,7 +122,7 @@ func (s *stage) storm(ctx context.Context, r *report, calm times, stormy *times)
 		return err
 	}
 	took := time.Since(began)
-	cpu = s.daemonCPU() - cpu
+	cpu = s.daemonCPU().total() - cpu
 	asked, err := s.audit.since()
 	if err != nil {
 		return err
