@@ -45,7 +45,7 @@ export const wallQuery = (group = 'cluster', filter = '') =>
     placeholderData: keepPreviousData,
   })
 
-/** appQuery is one App's row. C2's page adds its own queries under the same ['app', ns, name] prefix. */
+/** appQuery is one App's row. The App's page has its own queries under the same ['app', ns, name] prefix. */
 export const appQuery = (namespace: string, name: string) =>
   queryOptions({
     queryKey: ['app', namespace, name],

@@ -89,7 +89,7 @@ function Objects({ answer, objects }: { answer: DiffAnswer; objects: readonly Ob
     <>
       <div className="spread">
         <p className="muted" role="status">
-          {counted(loud.length, 'object')} of {answer.compared} {loud.length === 1 ? 'differs' : 'differ'}{quiet.length > 0 && `, ${quiet.length} by noise alone`}. Compared <Ago at={answer.at} suffix=" ago" />.
+          {counted(loud.length, 'object')} of {answer.compared} {loud.length === 1 ? 'differs' : 'differ'}{quiet.length > 0 && `, ${quiet.length} only in what others set`}. Compared <Ago at={answer.at} suffix=" ago" />.
         </p>
         <Button small onClick={() => setClosed(allClosed ? new Set() : new Set(shown.map((o) => o.object)))}>{allClosed ? 'Open all' : 'Close all'}</Button>
       </div>
@@ -130,10 +130,10 @@ function Objects({ answer, objects }: { answer: DiffAnswer; objects: readonly Ob
 function Quiet({ answer }: { answer: DiffAnswer }) {
   const { place, go } = usePlace()
   const n = answer.quietObjects ?? 0
-  if (place.search.quiet === 'true') return <Button small kind="quiet" onClick={() => go({ search: { quiet: undefined } }, 'replace')}>Leave out the noise</Button>
+  if (place.search.quiet === 'true') return <Button small kind="quiet" onClick={() => go({ search: { quiet: undefined } }, 'replace')}>Leave out what others set</Button>
   if (n === 0) return null
   const fields = Object.values(answer.quiet ?? {}).reduce((a, b) => a + b, 0)
-  return <Button small kind="quiet" title="Fields that the API server filled in, and fields of other managers" onClick={() => go({ search: { quiet: 'true' } }, 'replace')}>Noise: {counted(fields, 'field')} of {counted(n, 'object')}</Button>
+  return <Button small kind="quiet" title="Fields that the API server filled in, and fields of other managers" onClick={() => go({ search: { quiet: 'true' } }, 'replace')}>{counted(n, 'object')} more, {counted(fields, 'field')}: only what others set</Button>
 }
 
 const anchor = (object: string) => `diff-${object.replace(/[^\w.-]/g, '_')}`

@@ -50,7 +50,7 @@ export function DiffObject({ id, diff, sides, open, onToggle, bare }: DiffObject
         <span className={css.counts}>
           <Chip>{actionWords[diff.action] ?? diff.action}</Chip>
           <Risk risk={diff.risk} />
-          {diff.action === 'changed' && <span className="muted">{counted(loudCount(diff), 'field')}{noiseCount(diff) > 0 && ` · ${noiseCount(diff)} noise`}</span>}
+          {diff.action === 'changed' && <span className="muted">{counted(loudCount(diff), 'field')}{noiseCount(diff) > 0 && ` · ${noiseCount(diff)} set by others`}</span>}
         </span>
         {open && mode === 'fields' && driftOf(diff, sides).length > 0 && <PatchButton object={diff.object} />}
         {open && both && !diff.secret && <Choice label="How to show it" value={mode} options={[['fields', 'Fields'], ['yaml', 'YAML']]} onChange={setMode} />}

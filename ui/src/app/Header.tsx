@@ -1,13 +1,15 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { Ago, Banner, Button, CommitRef, Icon, Kbd, StateBadge, T, exact, known, plain, short, useNow, span } from '../components'
+import { Ago, Banner, Button, CommitRef, CopyButton, Icon, Kbd, StateBadge, T, capital, exact, known, plain, short, useNow, span } from '../components'
 import { Menu, type MenuItem } from './Menu'
 import { type App, whyQuery } from './queries'
 import css from './header.module.css'
 import { useDenial } from './rights'
+import { Neighbours } from './Neighbours'
+import { neighbours } from '../shell/trail'
 import type { Wishes } from './wishes'
 import { causes } from './whychain'
-import { counted, formatID, shortID } from './words'
+import { counted, formatID, isCommand, shortID } from './words'
 
 export interface HeaderProps {
   app: App
@@ -25,10 +27,11 @@ export function Header({ app, wishes, onWhy, onPlan, onRollback, onHold }: Heade
       <div className={css.top}>
         <div className={css.title}>
           <nav className={css.crumbs} aria-label="Place">
-            <Link to="/apps">Apps</Link>
+            <Link to="/apps" search={neighbours(app)?.search ?? {}}>Apps</Link>
             <span aria-hidden="true">/</span>
             <Link to="/apps" search={{ filter: `namespace:${app.namespace}` }}><T>{app.namespace}</T></Link>
             {app.cluster && <><span aria-hidden="true">·</span><Link to="/apps" search={{ filter: `cluster:${app.cluster}` }}><T>{app.cluster}</T></Link></>}
+            <Neighbours namespace={app.namespace} name={app.name} />
           </nav>
           <div className={css.name}>
             <h1><T>{app.name}</T></h1>
@@ -53,7 +56,7 @@ function Answer({ app, wishes, onWhy }: Pick<HeaderProps, 'app' | 'wishes' | 'on
   const cause = calm ? undefined : causes(why.data?.object?.children ?? [])[0]
   return (
     <div className={css.answer}>
-      {app.progress ? <Progress app={app} wishes={wishes} onWhy={onWhy} /> : <p className={css.sentence}><T>{app.message}</T></p>}
+      {app.progress ? <Progress app={app} wishes={wishes} onWhy={onWhy} /> : <p className={css.sentence}><T>{capital(app.message)}</T></p>}
       {!calm && !app.progress && b !== undefined && b.object.kind !== '' && (
         <p className={css.blocking}>
           <button type="button" className={css.link} onClick={() => onWhy(formatID(b.object))}><T>{shortID(formatID(b.object))}</T></button>
@@ -62,9 +65,15 @@ function Answer({ app, wishes, onWhy }: Pick<HeaderProps, 'app' | 'wishes' | 'on
         </p>
       )}
       {cause && <p className={css.cause} title={plain(cause)}><T>{cause}</T></p>}
-      {!calm && app.next && <p className={css.next}><span>Next</span> <code><T>{app.next}</T></code></p>}
+      {!calm && <Next text={app.next} />}
     </div>
   )
+}
+
+/** Next is what can be done: a command to copy, or words. */
+function Next({ text }: { text: string | undefined }) {
+  if (!text) return null
+  return <p className={css.next}><span>Next</span> {isCommand(text) ? <><code><T>{text}</T></code> <CopyButton text={text} label="Copy the command" /></> : <T>{capital(text)}</T>}</p>
 }
 
 /** Why the reader may not resume: what ends a hold takes that right, and what ends a suspension takes its own too. */
@@ -76,10 +85,10 @@ function Held({ app, wishes }: { app: App; wishes: Wishes }) {
   return (
     <div className={css.answer}>
       <div className="spread">
-        <p className={css.sentence}>Git is not followed. <T>{app.message}</T></p>
+        <p className={css.sentence}>Git is not followed. <T>{capital(app.message)}</T></p>
         <Button small denied={noResume(app, deny)} busy={wishes.busy === 'resume'} onClick={() => wishes.run('resume')}><Icon name="play" size={13} />Resume now</Button>
       </div>
-      {app.next && <p className={css.next}><span>Next</span> <code><T>{app.next}</T></code></p>}
+      <Next text={app.next} />
     </div>
   )
 }

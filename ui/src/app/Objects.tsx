@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { useCallback, useDeferredValue, useMemo, useRef, useState } from 'react'
 import { problemOf } from '../api/client'
-import { Ago, Button, EmptyState, Icon, Problem, Skeleton } from '../components'
+import { Ago, Button, EmptyState, Icon, Problem, Skeleton, T, short } from '../components'
 import { useMedia } from './Drawer'
 import { shape } from './forest'
 import { Graph, type TreeProps } from './Graph'
@@ -107,7 +107,8 @@ interface ToolsProps {
 }
 
 function Tools({ nodes, total, asOf, place, lens, found, onFind, onLens, onAll, onFew }: ToolsProps) {
-  const trouble = objectsIn(nodes.filter((n) => !isCalm(n)))
+  const missing = objectsIn(nodes.filter((n) => n.health === 'Missing'))
+  const trouble = objectsIn(nodes.filter((n) => !isCalm(n) && n.health !== 'Missing'))
   return (
     <div className={css.tools}>
       <Choice label="Show the objects by" value={lens} options={lenses.map((l) => [l.id, l.label, l.means] as const)} onChange={onLens} />
@@ -117,7 +118,7 @@ function Tools({ nodes, total, asOf, place, lens, found, onFind, onLens, onAll, 
         <input id="find-object" type="search" placeholder="Find: web, kind:pod, state:degraded" value={place.search.find ?? ''} onChange={(e) => onFind(e.target.value)} autoComplete="off" spellCheck={false} />
       </label>
       <span className="muted" role="status">
-        {place.search.find ? `${found} of ` : ''}{counted(total, 'object')}{trouble > 0 ? `, ${trouble} not healthy` : ''}
+        {place.search.find ? `${found} of ` : ''}{counted(total, 'object')}{troubleWords(trouble, missing)}
         <span className={css.asof}> · as of <Ago at={asOf} suffix=" ago" /></span>
       </span>
       <span className={css.right}>
@@ -128,10 +129,17 @@ function Tools({ nodes, total, asOf, place, lens, found, onFind, onLens, onAll, 
   )
 }
 
+/** troubleWords counts what is not as it should be: ", 4 not healthy, 2 not there". */
+export function troubleWords(trouble: number, missing: number): string {
+  return (trouble > 0 ? `, ${trouble} not healthy` : '') + (missing > 0 ? `, ${missing} not there` : '')
+}
+
 function NoObjects({ app }: { app: App }) {
+  const { href } = usePlace()
   return (
     <EmptyState title="This App has no objects yet" icon="tree">
       <p>{app.state === 'Failed' ? 'Nothing was applied: the revision could not be rendered. Why tells the file and the line.' : 'Nothing was rendered or applied so far.'}</p>
+      {app.revision && <p>Git has <code>{short(app.revision)}</code>{app.commit?.subject && <> “<T>{app.commit.subject}</T>”</>}. {app.state === 'Paused' ? 'It is looked at when the App is resumed.' : <>What it is made of stands in the <a href={href({ tab: 'config' })}>configuration</a>.</>}</p>}
     </EmptyState>
   )
 }

@@ -3,7 +3,7 @@ import { useId, useState } from 'react'
 import { problemOf } from '../api/client'
 import type { ProblemBody } from '../api/types'
 import { Ago, Banner, Button, Chip, Dialog, EmptyState, Icon, Problem, Skeleton, StateWord, T, plain } from '../components'
-import { changesBetween, frictionOf, hindrance, kindOf, losses, type PlanChange, summary, type Wave, waves } from './friction'
+import { changesBetween, frictionOf, hindrance, isUnplanned, kindOf, losses, type PlanChange, summary, type Wave, waves } from './friction'
 import { KindIcon } from './kinds'
 import parts from './parts.module.css'
 import css from './plan.module.css'
@@ -55,10 +55,10 @@ export default function Plan({ app, onClose }: { app: App; onClose: () => void }
   const dangerous = plan !== undefined && frictionOf(plan) !== 'none'
   const footer = started !== undefined ? <Button kind="primary" onClick={onClose}>Close</Button> : (
     <>
-      {no && !plan?.empty && <span className={css.no}>{no}</span>}
+      {no && plan && !plan.empty && !isUnplanned(plan) && <span className={css.no}>{no}</span>}
       <Button onClick={onClose}>Not now</Button>
       {plan && <Button onClick={() => void q.refetch()} busy={q.isFetching}><Icon name="refresh" size={14} />Plan again</Button>}
-      {plan && !plan.empty && <Button kind={dangerous ? 'danger' : 'primary'} denied={no} busy={sending} onClick={() => void sync()}><Icon name="sync" size={15} />Sync{plan.counts.delete > 0 && `, delete ${plan.counts.delete}`}</Button>}
+      {plan && !plan.empty && !isUnplanned(plan) && <Button kind={dangerous ? 'danger' : 'primary'} denied={no} busy={sending} onClick={() => void sync()}><Icon name="sync" size={15} />Sync{plan.counts.delete > 0 && `, delete ${plan.counts.delete}`}</Button>}
     </>
   )
   return (
@@ -94,6 +94,13 @@ function Body({ plan, app, typed, onType }: { plan: PlanAnswer; app: App; typed:
   const lost = losses(plan.steps)
   const deleted = plan.steps.filter((s) => kindOf(s.action) === 'delete')
   if (plan.empty) return <EmptyState title="Nothing to do" icon="check" tone="good"><p>What Git says is what runs. Planned <Ago at={plan.at} suffix=" ago" />.</p></EmptyState>
+  if (isUnplanned(plan))
+    return (
+      <>
+        <p className={css.summary}><strong>There is no plan: what Git says cannot be made into objects.</strong> <span className="muted">What runs stays as it is. The next commit is tried at once.</span></p>
+        {plan.errors?.map((p, i) => <Problem key={i} what="Rendering" problem={p} />)}
+      </>
+    )
   return (
     <>
       <p className={css.summary}><strong>{summary(plan)}</strong> <span className="muted">planned <Ago at={plan.at} suffix=" ago" /> · <code title={plan.digest}>{plan.digest.replace('sha256:', '').slice(0, 12)}</code></span></p>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { changesBetween, frictionOf, hindrance, kindOf, losses, summary, waves } from './friction'
+import { changesBetween, frictionOf, hindrance, isUnplanned, kindOf, losses, summary, waves } from './friction'
 import type { Plan, PlanStep } from './types'
 
 const step = (action: string, object: string, more: Partial<PlanStep> = {}): PlanStep => ({ action, object, phase: 'Main', wave: 0, ...more })
@@ -74,4 +74,9 @@ it.each([
 
 it.each([['Prune', 'delete'], ['Recreate', 'replace'], ['Adopt', 'update'], ['Orphan', 'keep'], ['Surprise', 'update']])('shows %s as %s', (action, want) => {
   expect(kindOf(action)).toBe(want)
+})
+
+it('there is no plan where nothing could be rendered, and it is not the API server that says so', () => {
+  const p = plan([], { errors: [{ status: 422, reason: 'SyntaxInvalid', message: 'invalid YAML' }] })
+  expect([isUnplanned(p), hindrance(p, 'web', '')]).toEqual([true, 'There is no plan to carry out.'])
 })

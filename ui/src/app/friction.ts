@@ -10,6 +10,7 @@ export function frictionOf(p: Pick<Plan, 'friction'>): Friction {
 
 /** What stands between a plan and its start; empty: it may be started. In words, for the button's description. */
 export function hindrance(p: Plan, app: string, typed: string): string {
+  if (isUnplanned(p)) return 'There is no plan to carry out.'
   if (p.errors !== undefined && p.errors.length > 0) return 'The API server refuses a part of this plan.'
   if (p.empty) return 'There is nothing to do.'
   if (frictionOf(p) === 'type' && typed !== app) return `Type ${app} to confirm.`
@@ -73,6 +74,11 @@ export function changesBetween(before: Plan, after: Plan): PlanChange[] {
     if (!now.has(object)) out.push({ sign: '−', object, text: `${s.action} is no longer needed` })
   }
   return out
+}
+
+/** Whether there is no plan at all: what Git says could not be rendered, so nothing was asked of the API server. */
+export function isUnplanned(p: Pick<Plan, 'steps' | 'errors'>): boolean {
+  return p.steps.length === 0 && (p.errors?.length ?? 0) > 0
 }
 
 /** "2 to create, 1 to delete": what a plan does, most dangerous first. */

@@ -103,3 +103,8 @@ export function gist(text: string, most = 150): string {
   for (let i = 1; i < parts.length - 1 && head.length + parts[i]!.length + last.length + 6 <= most; i++) head += `: ${parts[i]!}`
   return `${head.slice(0, most)}: … ${last}`
 }
+
+/** Whether what is to be done next is a command; else it is words. */
+export function isCommand(next: string): boolean {
+  return /^(plumb|kubectl|git|helm) /.test(next)
+}

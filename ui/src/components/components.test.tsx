@@ -1,6 +1,6 @@
 import { cleanup, render, screen } from '@testing-library/react'
 import { afterEach, describe, expect, it } from 'vitest'
-import { Button, CommitRef, Ext, Problem, T, ago, duration, exact, known, plain, safeHref, sentence, span } from '.'
+import { Button, CommitRef, Ext, Problem, T, ago, capital, duration, exact, known, plain, safeHref, sentence, span } from '.'
 
 afterEach(cleanup)
 
@@ -107,4 +107,14 @@ describe('a problem', () => {
     const text = screen.getByRole('alert').textContent
     for (const want of ['Reading the Apps failed', 'the proxy gave up', 'apps.yaml:3', 'BadGateway', 'plumb status']) expect(text).toContain(want)
   })
+})
+
+describe('a message of the server', () => {
+  it.each([
+    ['suspended: nothing is applied', 'Suspended: nothing is applied'],
+    ['the plan dcb1f4 waits for approval', 'The plan dcb1f4 waits for approval'],
+    ['checkout/prod/app.yaml:7: invalid YAML', 'checkout/prod/app.yaml:7: invalid YAML'],
+    ['payments-api is not there', 'payments-api is not there'],
+    ['', ''],
+  ])('begins as a sentence does, unless with a name: %j', (message, want) => expect(capital(message)).toBe(want))
 })

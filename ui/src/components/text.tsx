@@ -61,3 +61,8 @@ export function Ext({ href, children, className }: { href: string | undefined; c
     </a>
   )
 }
+
+/** capital is a server's message as the sentence that it is; one that begins with a name (a file, an object) stays as it is. */
+export function capital(message: string): string {
+  return /^[a-z]+[ ,:] ?/.test(message) ? message[0]!.toUpperCase() + message.slice(1) : message
+}

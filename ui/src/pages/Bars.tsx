@@ -7,6 +7,10 @@ export interface BarsProps {
   colour: string | undefined
 }
 
+const days = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', timeZone: 'UTC' })
+/** day is 2026-11-21 as people say it. */
+const day = (name: string) => (Number.isNaN(Date.parse(name)) ? name : days.format(new Date(name)))
+
 /** Bars is a small chart: a bar a day. Its numbers are in the page's table, and in each bar's title. */
 export function Bars({ label, values, format, colour = 'deploying' }: BarsProps) {
   const most = Math.max(...values.map((v) => v.value), 0)
@@ -30,9 +34,9 @@ export function Bars({ label, values, format, colour = 'deploying' }: BarsProps)
         })}
       </svg>
       <figcaption>
-        <span>{first.name.slice(5)}</span>
-        <span>most {format(most)}</span>
-        <span>{last.name.slice(5)}</span>
+        <span>{day(first.name)}</span>
+        <span>at most {format(most)}</span>
+        <span>{day(last.name)}</span>
       </figcaption>
     </figure>
   )

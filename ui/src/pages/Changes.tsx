@@ -9,22 +9,12 @@ import { pollWhileLive } from '../live'
 import { useKeys } from '../shell/keys'
 import { useScope, within } from '../shell/scope'
 import { Page } from '../shell/Page'
+import { faceOf, sentenceOf } from './changewords'
 import { ViewsMenu } from './views/ViewsMenu'
 import css from './Changes.module.css'
 
 const route = getRouteApi('/changes')
 
-const KINDS: Record<string, { word: string; icon: string; state: string }> = {
-  deployment: { word: 'Deployed', icon: 'play', state: 'Synced' },
-  failure: { word: 'Failed', icon: 'x', state: 'Failed' },
-  drift: { word: 'Drift', icon: 'alert', state: 'Drifted' },
-  healed: { word: 'Healed', icon: 'check', state: 'Synced' },
-  fight: { word: 'Fight', icon: 'sync', state: 'Degraded' },
-  rollback: { word: 'Rolled back', icon: 'back', state: 'Waiting' },
-  health: { word: 'Health', icon: 'measures', state: 'Degraded' },
-  request: { word: 'Request', icon: 'user', state: 'Paused' },
-  revision: { word: 'Revision', icon: 'repositories', state: 'Unknown' },
-}
 const views = [
   { label: 'Everything', kind: undefined },
   { label: 'Drift', kind: 'drift,healed,fight' },
@@ -164,20 +154,6 @@ function Row({ change: c, day, onApp }: { change: Change; day: boolean; onApp: (
       </div>
     </>
   )
-}
-
-/** faceOf is how a change is shown. A deployment that did not succeed is not called deployed. */
-export function faceOf(c: Pick<Change, 'kind' | 'outcome'>): { word: string; icon: string; state: string } {
-  if (c.kind === 'deployment' && c.outcome === 'Failed') return KINDS.failure!
-  if (c.kind === 'deployment' && (c.outcome === 'Superseded' || c.outcome === 'Cancelled')) return { word: c.outcome, icon: 'stop', state: 'Unknown' }
-  return KINDS[c.kind] ?? { word: c.kind, icon: 'info', state: 'Unknown' }
-}
-
-/** sentenceOf says what the face and the fields do not. */
-export function sentenceOf(c: Pick<Change, 'kind' | 'outcome' | 'message' | 'object' | 'fields'>): string {
-  const drifted = c.object !== undefined && (c.fields?.length ?? 0) > 0 && (c.kind === 'drift' || c.kind === 'healed')
-  const outcome = c.outcome === faceOf(c).word || c.outcome === 'Succeeded' ? '' : c.outcome
-  return [outcome, drifted ? '' : c.message].filter(Boolean).join(': ')
 }
 
 function says(c: Change) {

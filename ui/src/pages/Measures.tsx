@@ -94,9 +94,9 @@ function Cards({ data: d }: { data: DORA }) {
   const days = d.days ?? []
   const cards = [
     { title: 'Deployment frequency', big: `${d.perDay.toLocaleString('en-US', { maximumFractionDigits: 1 })} a day`, small: `${d.deployments.toLocaleString('en-US')} deployments`, of: (x: DORADay) => x.deployments, unit: (n: number) => String(n), colour: 'deploying' },
-    { title: 'Lead time', big: d.leadTime.n ? duration(d.leadTime.p50) : '–', small: d.leadTime.n ? `p90 ${duration(d.leadTime.p90)}, of ${d.leadTime.n}` : 'no deployment with a commit', of: (x: DORADay) => x.leadTime ?? 0, unit: duration, colour: 'paused' },
+    { title: 'Lead time', big: d.leadTime.n ? duration(d.leadTime.p50) : '–', small: d.leadTime.n ? `median of ${d.leadTime.n}; nine of ten within ${duration(d.leadTime.p90)}` : 'no deployment with a commit', of: (x: DORADay) => x.leadTime ?? 0, unit: duration, colour: 'paused' },
     { title: 'Change failure rate', big: percent(d.failureRate), small: `${d.failures} of ${d.deployments.toLocaleString('en-US')} failed`, of: (x: DORADay) => x.failures, unit: (n: number) => String(n), colour: 'failed' },
-    { title: 'Time to restore', big: d.restore.n ? duration(d.restore.p50) : '–', small: d.restore.n ? `p90 ${duration(d.restore.p90)}, of ${d.restore.n}` : 'nothing had to be restored' },
+    { title: 'Time to restore', big: d.restore.n ? duration(d.restore.p50) : '–', small: d.restore.n ? `median of ${d.restore.n}; nine of ten within ${duration(d.restore.p90)}` : 'nothing had to be restored' },
     { title: 'Drift', big: d.drift.toLocaleString('en-US'), small: d.drift === 1 ? 'object changed behind Git’s back' : 'objects changed behind Git’s back', of: (x: DORADay) => x.drift, unit: (n: number) => String(n), colour: 'drifted' },
   ]
   return (

@@ -99,8 +99,8 @@ function One({ repo: r }: { repo: Repository }) {
       <div role="status">
         {test.data?.ok && (
           <p className={css.ok}>
-            <Icon name="check" /> Answered in {duration(test.data.took)}
-            {test.data.refs !== undefined && `, ${test.data.refs} refs`}
+            <Icon name="check" /> Answered {test.data.took > 0 ? `in ${duration(test.data.took)}` : 'at once'}
+            {test.data.refs !== undefined && `: ${test.data.refs} ${test.data.refs === 1 ? 'branch or tag' : 'branches and tags'}`}
           </p>
         )}
       </div>

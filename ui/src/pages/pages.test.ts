@@ -6,7 +6,8 @@ import { blamed } from './apps/NoMatch'
 import { easy, limit } from './apps/BulkPlan'
 import { cellSizes, corner, height, place, problemsIn, tally } from './overview/cells'
 import { headline } from './overview/Overview'
-import { faceOf, sentenceOf, value } from './Changes'
+import { value } from './Changes'
+import { faceOf, sentenceOf } from './changewords'
 
 const row = (more: Partial<AppRow>): AppRow => ({ namespace: 'shop', name: 'web', cluster: 'c', state: 'Synced', since: '', sync: 'Synced', health: 'Healthy', objects: 1, ...more })
 

@@ -6,9 +6,11 @@ import { appsQuery, facetsQuery } from '../../api/queries'
 import type { AppPage, AppRow, Facets } from '../../api/types'
 import { Button, Icon, Num, Problem, Skeleton, T } from '../../components'
 import { keyOf } from '../../live'
+import { parseSearch } from '../../search'
 import { useKeys } from '../../shell/keys'
 import { Page } from '../../shell/Page'
 import { scopeWords, useScope, within } from '../../shell/scope'
+import { leaveTrail } from '../../shell/trail'
 import { useSettled } from '../../shell/useSettled'
 import { FirstApp } from '../FirstApp'
 import { ViewsMenu } from '../views/ViewsMenu'
@@ -156,6 +158,10 @@ const Rows = memo(function Rows({ view, filter, own, sort, columns, onSort, onFi
   }, [hasNextPage, isFetching, fetchNextPage])
   const refetch = () => void apps.refetch()
   useKeys({ r: { run: refetch, label: 'Read again' } }, 'Apps')
+  useEffect(() => {
+    const { filter: _, ...rest } = parseSearch(location.search)
+    leaveTrail(rows, own ? { ...rest, filter: own } : rest)
+  }, [rows, own])
   const first = apps.data?.pages[0]
   const total = first?.total ?? rows.length
   const settled = first !== undefined && !isPlaceholderData

@@ -26,7 +26,7 @@ export function AppsGrid({ rows, onEnd }: { rows: AppRow[]; onEnd: () => void })
     <div ref={box}>
       <VirtualList
         count={lines}
-        rowHeight={114}
+        rowHeight={126}
         role="none"
         onEnd={onEnd}
         render={(i) => (

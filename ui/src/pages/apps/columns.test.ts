@@ -27,7 +27,7 @@ describe('columns in a window', () => {
 
 describe('the facts of a row', () => {
   const row = (more: Partial<AppRow>) => ({ namespace: 'n', name: 'a', cluster: 'c', state: 'Synced', since: '', sync: 'Synced', health: 'Healthy', objects: 1, ...more }) as AppRow
-  it('say why it failed, not what Git says', () => expect(what(row({ state: 'Failed', message: 'no image', commit: { sha: 'abc', subject: 'bump' } }))).toBe('no image'))
+  it('say why it failed, not what Git says', () => expect(what(row({ state: 'Failed', message: 'no image', commit: { sha: 'abc', subject: 'bump' } }))).toBe('No image'))
   it('say what Git says while it is well', () => expect(what(row({ commit: { sha: 'abc', subject: 'bump' } }))).toBe('bump'))
   const versions: [string[] | undefined, string][] = [[['web:2.1'], '2.1'], [['r.example.com:5000/web'], 'r.example.com:5000/web'], [['web@sha256:0123456789'], '0123456'], [undefined, 'abcdef0']]
   for (const [images, want] of versions) it(`call ${images?.[0] ?? 'a commit'} ${want}`, () => expect(version(row({ images, commit: { sha: 'abcdef0123' } }))).toBe(want))

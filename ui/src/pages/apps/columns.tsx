@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react'
 import type { AppRow } from '../../api/types'
-import { Ago, CommitRef, Num, StateWord, T, plain, short } from '../../components'
+import { Ago, CommitRef, Num, StateWord, T, capital, plain, short } from '../../components'
 
 /** Column is one of a list of Apps. */
 export interface Column {
@@ -23,7 +23,7 @@ const text = (id: string, title: string, min: number, rank: number, of: (row: Ap
 
 /** what is the sentence of a row: why it is not Synced, else what Git says. */
 export function what(row: AppRow): string {
-  return row.state === 'Synced' ? (row.commit?.subject ?? '') : row.message || row.reason || ''
+  return row.state === 'Synced' ? (row.commit?.subject ?? '') : capital(row.message || row.reason || '')
 }
 
 /** version is what people call what runs: the tag of the first image, else the commit. */

@@ -1,17 +1,19 @@
 import { useQuery } from '@tanstack/react-query'
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router'
-import { useRef } from 'react'
+import { useEffect, useMemo, useRef } from 'react'
 import { problemOf } from '../../api/client'
 import { clustersQuery, wallQuery } from '../../api/queries'
 import type { AppRow, Cause, DaySummary, StateCounts, Wall as WallData } from '../../api/types'
-import { Ago, Banner, Button, EmptyState, Icon, Num, Problem, Skeleton, StateGlyph, STATES, T, duration, plain } from '../../components'
+import { Ago, Banner, Button, EmptyState, Icon, Num, Problem, Skeleton, StateGlyph, STATES, T, capital, duration, plain } from '../../components'
 import { keyOf } from '../../live'
 import { useKeys } from '../../shell/keys'
+import { leaveTrail } from '../../shell/trail'
 import { matches, useScope, within } from '../../shell/scope'
 import { Page } from '../../shell/Page'
 import { FirstApp } from '../FirstApp'
 import { quote } from '../apps/filter'
 import { NoMatch } from '../apps/NoMatch'
+import { Lately } from './Lately'
 import { Wall } from './Wall'
 import css from './Overview.module.css'
 
@@ -96,6 +98,7 @@ export default function Overview() {
             {!big && fleet}
             {big && <Causes causes={data.causes} />}
             <Day day={data.day} />
+            {!tv && <Lately filter={filter} />}
           </div>
         </div>
         {big && fleet}
@@ -172,7 +175,8 @@ function NeedsYou({ problems, counts, shown }: { problems: AppRow[]; counts: Sta
   }
   useKeys({ n: { run: () => step(1), label: 'Next problem' }, p: { run: () => step(-1), label: 'Previous problem' } }, 'Overview')
   const all = NEEDS.reduce((n, s) => n + (counts[s] ?? 0), 0)
-  const rows = problems.filter((p) => NEEDS.includes(p.state)).slice(0, shown)
+  const rows = useMemo(() => problems.filter((p) => NEEDS.includes(p.state)).slice(0, shown), [problems, shown])
+  useEffect(() => leaveTrail(rows, undefined), [rows])
   return (
     <section className="card" aria-labelledby="needs">
       <div className={css.cardHead}>
@@ -205,7 +209,7 @@ function NeedsYou({ problems, counts, shown }: { problems: AppRow[]; counts: Sta
                   </span>
                 </span>
                 <span className={`cut ${css.needWhy}`} title={plain(p.message)}>
-                  <T>{p.message || p.reason || p.state}</T>
+                  <T>{capital(p.message || p.reason || p.state)}</T>
                 </span>
               </Link>
             </li>
@@ -233,7 +237,7 @@ function Causes({ causes }: { causes: Cause[] }) {
                 <Num n={c.count} /> Apps
               </b>
               <span className="cut">
-                <T>{c.message || c.reason}</T>
+                <T>{capital(c.message || c.reason)}</T>
               </span>
             </Link>
           </li>
