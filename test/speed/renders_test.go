@@ -16,7 +16,7 @@ import (
 // TestACommitRendersExactlyWhatItTouches has a few hundred Apps in one repository, one in ten of them on a shared base.
 func TestACommitRendersExactlyWhatItTouches(t *testing.T) {
 	t.Parallel()
-	const n, every = 300, 10
+	const n, every, listing = 300, 10, 11 // App 11 is a directory of plain YAML
 	cp := cptest.Shared(t)
 	namespace := cp.Namespace(t)
 	l := enginelab.New(t, cp)
@@ -29,6 +29,9 @@ func TestACommitRendersExactlyWhatItTouches(t *testing.T) {
 			files[path(i)+"/kustomization.yaml"] = fmt.Sprintf("namePrefix: a%03d-\nresources: [../../base, own.yaml]\n", i)
 		} else {
 			files[path(i)+"/kustomization.yaml"] = fmt.Sprintf("namePrefix: a%03d-\nresources: [own.yaml]\n", i)
+		}
+		if i == listing {
+			delete(files, path(i)+"/kustomization.yaml")
 		}
 		files[path(i)+"/own.yaml"], files[path(i)+"/README.md"] = configMap("own", "1"), "words\n"
 	}
@@ -72,6 +75,8 @@ func TestACommitRendersExactlyWhatItTouches(t *testing.T) {
 	after("a commit to none")
 	head = repo.Commit("main", "miss", gittest.Files{path(5) + "/kustomization.yml": "resources: []\n"})
 	after("a commit of a file that one App has looked for in vain", 5)
+	head = repo.Commit("main", "listing", gittest.Files{path(listing) + "/new.yaml": configMap("new", "1"), path(12) + "/new.yaml": configMap("new", "1")})
+	after("a commit of a file that one App sees in the listing of its directory, and of one that nobody sees", listing)
 	l.Restart(t)
 	before := l.Renderer.Count()
 	head = repo.Commit("main", "after a restart", gittest.Files{path(8) + "/own.yaml": configMap("own", "3")})
