@@ -48,6 +48,7 @@ type DaemonOptions struct {
 	Renderers      int    // worker processes; 0: one a core
 	Self           []string
 	Links, Forges  []string             // as links.New takes them
+	FacetLabels    []string             // by which Apps are counted whenever one has them; nil: those of teams
 	NotifyAllow    []netip.Prefix       // networks that Channels may reach although they are not public
 	Getenv         func(string) string  // the process's own: OTEL_* is read from it
 	Ready          func(address string) // told when the API listens

@@ -36,7 +36,7 @@ func (e *env) run() *cobra.Command {
 			if err := shown.check(); err != nil {
 				return err
 			}
-			o.Links, o.Forges = shown.links, shown.forges
+			o.Links, o.Forges, o.FacetLabels = shown.links, shown.forges, shown.facetLabels
 			if o.Dir == "" {
 				dir, err := e.stateDir()
 				if err != nil {

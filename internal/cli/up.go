@@ -62,12 +62,13 @@ type upOptions struct {
 	shown                      showFlags
 }
 
-// showFlags say where what commits name, and commits themselves, are shown.
-type showFlags struct{ links, forges []string }
+// showFlags say where what commits name, and commits themselves, are shown, and by which labels Apps are counted.
+type showFlags struct{ links, forges, facetLabels []string }
 
 func (s *showFlags) add(f *pflag.FlagSet) {
 	f.StringArrayVar(&s.links, "link", nil, "REGEXP=URL: what a commit message names becomes a link, e.g. '\\b([A-Z]+-[0-9]+)\\b=https://jira.example.com/browse/$1' (repeatable)")
 	f.StringArrayVar(&s.forges, "forge", nil, "HOST=KIND or HOST=URL: where commits of a host's repositories are shown, e.g. git.example.com=gitlab (repeatable)")
+	f.StringSliceVar(&s.facetLabels, "facet-label", nil, "label of Apps that lists can always be narrowed by (repeatable; default: plumb.cd/team and team)")
 }
 
 // check refuses what links.New would refuse, before anything is started.
@@ -122,7 +123,8 @@ func (e *env) runUp(ctx context.Context, o upOptions) error {
 		return e.Daemon(ctx, DaemonOptions{
 			Dir: filepath.Join(o.dir, "daemon"), Kubeconfig: raw, Namespace: "plumb-system", Listen: o.listen, Installation: "plumb",
 			LocalToken: token, NotifyAllow: ownNetworks(), Links: o.shown.links, Forges: o.shown.forges,
-			Self: e.Self, Getenv: e.Getenv, Log: log, LogLevel: o.level, Version: e.Version,
+			FacetLabels: o.shown.facetLabels,
+			Self:        e.Self, Getenv: e.Getenv, Log: log, LogLevel: o.level, Version: e.Version,
 			Ready: func(address string) { listens <- session{Server: "http://" + address, Token: token} },
 		})
 	})

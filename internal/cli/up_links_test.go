@@ -26,9 +26,12 @@ func TestUpGivesTheDaemonWhatCommitsNameAndWhereTheyAreShown(t *testing.T) {
 		Install: func(context.Context, []byte, string, string) error { return nil },
 	})
 	const jira, forge = `\b([A-Z]+-[0-9]+)\b=https://jira.example.com/browse/$1`, "git.example.com=gitlab"
-	root.SetArgs([]string{"up", "--dir", t.TempDir(), "--controlplane", binary, "--link", jira, "--forge", forge})
+	root.SetArgs([]string{"up", "--dir", t.TempDir(), "--controlplane", binary, "--link", jira, "--forge", forge, "--facet-label", "cost-center,tier"})
 	if err := root.ExecuteContext(t.Context()); !errors.Is(err, enough) {
 		t.Fatal(err)
+	}
+	if !slices.Equal(given.FacetLabels, []string{"cost-center", "tier"}) {
+		t.Errorf("the daemon counts by %q", given.FacetLabels)
 	}
 	if !slices.Equal(given.Links, []string{jira}) || !slices.Equal(given.Forges, []string{forge}) {
 		t.Errorf("the daemon was given %q and %q", given.Links, given.Forges)

@@ -161,7 +161,7 @@ func (p *parts) makeAPI(ctx context.Context) error {
 		Engine: p.engine, Access: who, Security: browsers, Intents: intents{p.direct}, History: p.stores.history,
 		Registry: registry(p.engine, p.pool, p.notify, p.witness), Changes: p.changes,
 		Ready: func() error { return p.hub.Alive(ctx) }, Version: p.o.Version, Now: time.Now, Log: p.part("api"),
-		List:     server.ListOptions{Facts: p.rows.RowFacts, Settle: p.rows.Settle, Links: p.witness.links},
+		List:     server.ListOptions{Facts: p.rows.RowFacts, Settle: p.rows.Settle, Links: p.witness.links, FacetLabels: p.o.FacetLabels},
 		Channels: server.ChannelOptions{Channels: p.notify}, View: server.ViewOptions{Views: views{p.direct, p.o.Namespace}},
 		DORA: server.DORAOptions{History: p.stores.history}, Detail: server.DetailOptions{Resources: resources{p.direct}},
 	})

@@ -65,10 +65,11 @@ type EmptyHint struct {
 // For each facet the filter's own terms on that facet are left out, so that other values can be chosen.
 type Facets struct {
 	Total  int           `json:"total"`
-	Facets []FacetValues `json:"facets"` // state, health, sync, namespace, cluster, environment, and the label keys most in use
+	Facets []FacetValues `json:"facets"` // state, health, sync, namespace, cluster, environment, source, then labels: the configured ones, and those most in use
 }
 
-// FacetValues are the values of one facet, most frequent first, at most 20.
+// FacetValues are the values of one facet, most frequent first, at most 20. The values of source are repositories, and the
+// count of each is what source:VALUE lets through: of every repository whose address has it in it.
 type FacetValues struct {
 	Key    string       `json:"key"` // the key in the filter grammar: state, cluster, namespace, label:team ...
 	Values []FacetCount `json:"values"`

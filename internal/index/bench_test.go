@@ -77,6 +77,11 @@ func BenchmarkTenThousand(b *testing.B) {
 			}
 		}
 	})
+	b.Run("facets without a filter", func(b *testing.B) {
+		for b.Loop() {
+			x.Facets(everything, parse(b, ""), now)
+		}
+	})
 	b.Run("facets", func(b *testing.B) {
 		for b.Loop() {
 			x.Facets(everything, long, now)

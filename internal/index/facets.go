@@ -27,12 +27,22 @@ var fixedFacets = []struct {
 	{"namespace", func(r *httpapi.AppRow) string { return r.Namespace }},
 	{"cluster", func(r *httpapi.AppRow) string { return r.Cluster }},
 	{"environment", func(r *httpapi.AppRow) string { return r.Environment }},
+	{sourceFacet, repository},
+}
+
+// sourceFacet counts Apps by repository. A filter's source:VALUE looks for part of repository and path, so the count of a
+// repository whose address is part of another one's has the other one's Apps in it too.
+const sourceFacet = "source"
+
+func repository(r *httpapi.AppRow) string {
+	address, _, _ := strings.Cut(r.Source, " ")
+	return address
 }
 
 // Facets counts the Apps that match, by value; for each facet, the filter's own terms on it are left aside.
 func (x *Index) Facets(s Scope, f filter.Filter, now time.Time) httpapi.Facets {
 	all, _ := x.view(s)
-	labels := labelFacets(all, f)
+	labels := x.labelFacets(all, f)
 	counts := make([]map[string]int, len(fixedFacets)+len(labels))
 	for i := range counts {
 		counts[i] = map[string]int{}
@@ -58,7 +68,11 @@ func (x *Index) Facets(s Scope, f filter.Filter, now time.Time) httpapi.Facets {
 		}
 	}
 	for i, facet := range fixedFacets {
-		out.Facets = append(out.Facets, facetValues(facet.key, counts[i]))
+		values := facetValues(facet.key, counts[i])
+		if facet.key == sourceFacet {
+			countParts(values.Values, counts[i])
+		}
+		out.Facets = append(out.Facets, values)
 	}
 	for i, label := range labels {
 		out.Facets = append(out.Facets, facetValues("label:"+label, counts[len(fixedFacets)+i]))
@@ -91,8 +105,30 @@ type use struct {
 	values map[string]bool
 }
 
-// labelFacets are the labels most in use that have few values, and those that the filter names; sorted by use.
-func labelFacets(all []*entry, f filter.Filter) []string {
+// countParts adds to each value what is counted for the texts that it is a part of.
+func countParts(values []httpapi.FacetCount, counts map[string]int) {
+	low := make(map[string]int, len(counts))
+	for text, n := range counts {
+		low[strings.ToLower(text)] += n
+	}
+	for i := range values {
+		part := strings.ToLower(values[i].Value)
+		if part == "" {
+			continue // no part of anything but the empty text
+		}
+		values[i].Count = 0
+		for text, n := range low {
+			if strings.Contains(text, part) {
+				values[i].Count += n
+			}
+		}
+	}
+	sortCounts(values)
+}
+
+// labelFacets are the labels that the filter names, those that the index was made with, and of the others with few values
+// those most in use; in this order.
+func (x *Index) labelFacets(all []*entry, f filter.Filter) []string {
 	uses := map[string]*use{}
 	for _, e := range all {
 		for k, v := range e.app.Row.Labels {
@@ -106,26 +142,26 @@ func labelFacets(all []*entry, f filter.Filter) []string {
 			}
 		}
 	}
-	named := map[string]bool{}
-	for _, t := range f.Terms {
-		named[t.Label] = t.Label != ""
+	rank := map[string]int{} // in lower case; zero: neither named nor of the index
+	for i, l := range x.labels {
+		rank[l] = i - len(x.labels)
 	}
+	for _, t := range f.Terms {
+		if t.Label != "" {
+			rank[t.Label] = -1 - len(x.labels)
+		}
+	}
+	place := func(label string) int { return rank[strings.ToLower(label)] }
 	var out []string
 	for k, u := range uses {
-		if n := len(u.values); named[strings.ToLower(k)] || n > 1 && n <= maxLabelValues {
+		if n := len(u.values); place(k) < 0 || n > 1 && n <= maxLabelValues {
 			out = append(out, k)
 		}
 	}
 	slices.SortFunc(out, func(a, b string) int {
-		if na, nb := named[strings.ToLower(a)], named[strings.ToLower(b)]; na != nb {
-			if na {
-				return -1
-			}
-			return 1
-		}
-		return cmp.Or(uses[b].count-uses[a].count, strings.Compare(a, b))
+		return cmp.Or(place(a)-place(b), uses[b].count-uses[a].count, strings.Compare(a, b))
 	})
-	return out[:min(len(out), maxLabelFacets)]
+	return out[:min(len(out), max(maxLabelFacets, len(x.labels)))]
 }
 
 // facetValues orders the values of a facet by how frequent they are.
@@ -134,11 +170,15 @@ func facetValues(key string, counts map[string]int) httpapi.FacetValues {
 	for v, n := range counts {
 		out.Values = append(out.Values, httpapi.FacetCount{Value: v, Count: n})
 	}
-	slices.SortFunc(out.Values, func(a, b httpapi.FacetCount) int {
-		return cmp.Or(b.Count-a.Count, strings.Compare(a.Value, b.Value))
-	})
+	sortCounts(out.Values)
 	if n := len(out.Values); n > maxFacetValues {
 		out.Values, out.More = out.Values[:maxFacetValues], n-maxFacetValues
 	}
 	return out
+}
+
+func sortCounts(values []httpapi.FacetCount) {
+	slices.SortFunc(values, func(a, b httpapi.FacetCount) int {
+		return cmp.Or(b.Count-a.Count, strings.Compare(a.Value, b.Value))
+	})
 }

@@ -46,7 +46,8 @@ const maxGone = 10_000
 
 // Index holds the Apps. All methods may be called at any time from any goroutine.
 type Index struct {
-	epoch string
+	epoch  string
+	labels []string // that are facets whenever an App has them, in lower case
 
 	mu      sync.RWMutex
 	seq     uint64
@@ -58,10 +59,15 @@ type Index struct {
 	wake    chan struct{}                  // closed at the next change
 }
 
-// New makes an empty index. The epoch names this run of it: sequence numbers of another one mean nothing here.
-func New(epoch string) *Index {
+// New makes an empty index. The epoch names this run of it: sequence numbers of another one mean nothing here. labels are
+// facets whenever an App has them, in this order, whatever the number of their values.
+func New(epoch string, labels ...string) *Index {
+	low := make([]string, len(labels))
+	for i, l := range labels {
+		low[i] = strings.ToLower(l)
+	}
 	return &Index{
-		epoch: epoch, entries: map[string]*list.Element{}, changes: list.New(), counts: map[string]httpapi.StateCounts{},
+		epoch: epoch, labels: low, entries: map[string]*list.Element{}, changes: list.New(), counts: map[string]httpapi.StateCounts{},
 		wake: make(chan struct{}),
 	}
 }

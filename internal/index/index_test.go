@@ -96,6 +96,7 @@ func drawApp(t *rapid.T) index.App {
 		Cluster: word("cluster", "eu", "us"), Environment: word("env", "", "dev", "prod"), State: word("state", "Failed", "Synced", "Drifted", "Deploying"),
 		Sync: "Synced", Health: "Healthy", Since: now.Add(-time.Duration(rapid.IntRange(0, 3).Draw(t, "since")) * time.Hour),
 		Message: word("message", "", "it broke", "It is fine"), DeployedAt: now.Add(-time.Duration(rapid.IntRange(0, 2).Draw(t, "deployed")) * time.Hour),
+		Source: word("source", "", "git.example.com/Shop/deploy", "git.example.com/shop/deploy-eu", "git.example.com/shop/deploy apps/shop", "charts.example.com deploy"),
 	}
 	if team := word("team", "", "red", "blue"); team != "" {
 		row.Labels = httpapi.Labels{"team": team}
@@ -105,7 +106,7 @@ func drawApp(t *rapid.T) index.App {
 
 var someFilters = []string{
 	"", "state:failed", "-state:failed", "state:failed,drifted cluster:eu", "team=red", "-team=red", "label:team", "shop", "broke", "-shop state:synced",
-	"since:<90m", "since:>90m cluster:*", `environment:""`, "name:shop* namespace:a,b", "cluster:none", "state:failed cluster:none", "deployed:<30m",
+	"since:<90m", "since:>90m cluster:*", `environment:""`, "name:shop* namespace:a,b", "cluster:none", "source:deploy", "source:charts.example.com state:synced", "-source:eu", "state:failed cluster:none", "deployed:<30m",
 }
 
 func TestAListIsWhatANaiveOneWouldBe(t *testing.T) {
@@ -180,9 +181,60 @@ func checkFacets(t *rapid.T, x *index.Index, apps []index.App, s index.Scope, f 
 				t.Fatalf("facet %s=%s of %q: %d, want %d", facet.Key, v.Value, f, v.Count, want)
 			}
 		}
-		if want := len(naive(apps, s, f.Without(facet.Key), index.ByName)); !strings.HasPrefix(facet.Key, "label:") && sum != want {
+		if want := len(naive(apps, s, f.Without(facet.Key), index.ByName)); !strings.HasPrefix(facet.Key, "label:") && sum != want && facet.Key != "source" {
 			t.Fatalf("facet %s of %q: %d in all, want %d", facet.Key, f, sum, want)
 		}
+	}
+}
+
+func TestLabelsThatAreConfiguredAreFacetsFirst(t *testing.T) {
+	x := index.New("e", "Team", "cost-center", "nobody-has-it")
+	for i := range 200 {
+		labels := httpapi.Labels{"cost-center": fmt.Sprint("cc-", i), "tier": []string{"gold", "silver"}[i%2], "build": fmt.Sprint(i)}
+		if i < 3 {
+			labels["team"] = "red"
+		}
+		for _, other := range "abcdefg" {
+			labels[string(other)] = fmt.Sprint(i % 3)
+		}
+		x.Set(index.App{Row: httpapi.AppRow{Namespace: "n", Name: fmt.Sprint(i), Labels: labels}})
+	}
+	labels := func(text string) (out []string) {
+		for _, f := range x.Facets(everything, parse(t, text), now).Facets {
+			if label, ok := strings.CutPrefix(f.Key, "label:"); ok {
+				out = append(out, label)
+			}
+		}
+		return out
+	}
+	if got := labels(""); !slices.Equal(got, []string{"team", "cost-center", "a", "b", "c", "d"}) {
+		t.Errorf("without a filter: %q", got)
+	}
+	if got := labels("build=7 -cost-center=cc-1"); !slices.Equal(got, []string{"build", "cost-center", "team", "a", "b", "c"}) {
+		t.Errorf("what the filter names comes first: %q", got)
+	}
+	for _, f := range x.Facets(everything, filter.Filter{}, now).Facets {
+		if f.Key == "label:cost-center" && (len(f.Values) != 20 || f.More != 180) {
+			t.Errorf("%d values, and %d more", len(f.Values), f.More)
+		}
+	}
+}
+
+func TestAppsAreCountedByTheRepositoryThatTheyComeFrom(t *testing.T) {
+	x := index.New("e")
+	for name, source := range map[string]string{
+		"a": "git.example.com/shop/deploy apps/a", "b": "git.example.com/shop/deploy", "c": "git.example.com/shop/deploy-eu apps/c", "d": "", "e": "charts.example.com",
+	} {
+		x.Set(index.App{Row: httpapi.AppRow{Namespace: "n", Name: name, Source: source}})
+	}
+	got := x.Facets(everything, parse(t, "source:charts.example.com"), now)
+	i := slices.IndexFunc(got.Facets, func(f httpapi.FacetValues) bool { return f.Key == "source" })
+	want := []httpapi.FacetCount{
+		{Value: "git.example.com/shop/deploy", Count: 3}, // what source:git.example.com/shop/deploy gives
+		{Value: "", Count: 1}, {Value: "charts.example.com", Count: 1}, {Value: "git.example.com/shop/deploy-eu", Count: 1},
+	}
+	if got.Total != 1 || i < 0 || gocmp.Diff(want, got.Facets[i].Values) != "" {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -21,7 +21,12 @@ type ListOptions struct {
 	Settle func(ctx context.Context)
 	// Links finds what commit messages name, and where commits are shown; nil: what needs no configuration.
 	Links *links.Matcher
+	// FacetLabels are the labels by which Apps are counted whenever one has them; nil: those of teams.
+	FacetLabels []string
 }
+
+// teamLabels are what people mark an App's team by.
+var teamLabels = []string{"plumb.cd/team", "team"}
 
 // catalog keeps the index up to date with the engine: what changed is filed when somebody looks, so that it costs nothing
 // while nobody does.
@@ -37,7 +42,11 @@ type catalog struct {
 }
 
 func newCatalog(o Options) *catalog {
-	return &catalog{Index: index.New(rand.Text()[:10]), engine: o.Engine, facts: o.List.Facts, links: o.List.Links, news: o.Changes.open()}
+	labels := o.List.FacetLabels
+	if labels == nil {
+		labels = teamLabels
+	}
+	return &catalog{Index: index.New(rand.Text()[:10], labels...), engine: o.Engine, facts: o.List.Facts, links: o.List.Links, news: o.Changes.open()}
 }
 
 // firstLook is how long the first answer waits for facts that are read in the background: in a small installation it is

@@ -95,13 +95,13 @@ func sample(r *rand.Rand, i int) (engine.Snapshot, engine.RowFacts) {
 		s.State, s.Reason, s.Message = engine.StateDeploying, fault.Progressing, "Sync, wave 0 (1 of 2)"
 	}
 	return s, engine.RowFacts{
-		Cluster: fmt.Sprintf("%s-%d", env, i%5), Labels: map[string]string{"team": s.Key.Namespace, "environment": env, "tier": []string{"gold", "silver"}[i%2]},
+		Cluster: fmt.Sprintf("%s-%d", env, i%5), Labels: map[string]string{"team": s.Key.Namespace, "environment": env, "tier": []string{"gold", "silver"}[i%2], "cost-center": fmt.Sprintf("cc-%04d", i%600)},
 		Images: []string{fmt.Sprintf("registry.example.com/shop/%s:2.14.%d", component, r.IntN(40)), "docker.io/library/envoy:1.33.2"},
 		Commit: &engine.CommitView{
 			SHA: fmt.Sprintf("%016x%016x%08x", r.Uint64(), r.Uint64(), r.Uint32()), Subject: fmt.Sprintf("Bump %s to 2.14.%d (OPS-%d)", component, i%40, r.IntN(9000)),
 			Author: []string{"Ana Ruiz", "Bo Li", "Chidi Okafor"}[r.IntN(3)], When: now.Add(-time.Hour),
 		},
-		URL: "https://github.com/example/deploy.git", Path: "apps/" + component + "/overlays/" + env, Deployed: now.Add(-time.Duration(r.IntN(900_000)) * time.Second),
+		URL: fmt.Sprintf("https://github.com/example/deploy-%03d.git", i%120), Path: "apps/" + component + "/overlays/" + env, Deployed: now.Add(-time.Duration(r.IntN(900_000)) * time.Second),
 	}
 }
 
@@ -139,7 +139,7 @@ func fleetDesk(t testing.TB, n int) (*desk, *fleet) {
 func (d *desk) serve(t testing.TB, f *fleet, who server.Access) {
 	d.http = httptest.NewServer(server.New(server.Options{
 		Engine: f, Access: who, Intents: d.wishes, History: d.history, Registry: prometheus.NewRegistry(), Changes: d.changes,
-		Version: "v1", Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler), List: server.ListOptions{Facts: f.rowFacts},
+		Version: "v1", Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler), List: server.ListOptions{Facts: f.rowFacts, FacetLabels: []string{"plumb.cd/team", "team", "cost-center"}},
 	}))
 	t.Cleanup(func() {
 		d.http.CloseClientConnections()
