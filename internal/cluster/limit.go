@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -22,21 +23,22 @@ const (
 )
 
 // limiter bounds the requests in flight, first come, first served. The bound grows by one for each round of successes
-// that filled it, and shrinks by a factor when the API server refuses or slows down.
+// that filled it, and shrinks by a factor when the API server refuses or slows down. What is usual is known for each sort
+// of work: a Service, whose address takes the server seconds to find among ten thousand, says nothing of ConfigMaps.
 type limiter struct {
 	mu       sync.Mutex
 	bound    float64
 	min, max float64
 	inFlight int
-	waiting  list.List // of chan struct{}
-	usual    time.Duration
+	waiting  list.List                // of chan struct{}
+	usual    map[string]time.Duration // by the sort of work
 	shrunk   time.Time
 	waited   time.Duration
 	answered time.Time // when the API server last said anything
 }
 
 func newLimiter(least, most int) *limiter {
-	return &limiter{bound: float64(min(max(startInFlight, least), most)), min: float64(least), max: float64(most)}
+	return &limiter{bound: float64(min(max(startInFlight, least), most)), min: float64(least), max: float64(most), usual: map[string]time.Duration{}}
 }
 
 // acquire waits for a turn. An API server that is busy is waited for, however long the queue; one that answers nobody for as
@@ -115,7 +117,8 @@ const (
 	late                     // no answer in time
 )
 
-func (l *limiter) release(o outcome, took time.Duration, now time.Time) {
+// release ends a turn: work of a sort took a time until now.
+func (l *limiter) release(o outcome, sort string, took time.Duration, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	full := l.inFlight >= int(l.bound)
@@ -123,20 +126,21 @@ func (l *limiter) release(o outcome, took time.Duration, now time.Time) {
 	if o == served2xx || o == refused {
 		l.answered = now
 	}
+	usual := l.usual[sort]
 	switch {
 	case o == refused || o == late:
 		l.shrink(shrinkBusy, now)
 	case o == lost:
-	case l.usual > 0 && took > slowFloor && took > slowFactor*l.usual:
+	case usual > 0 && took > slowFloor && took > slowFactor*usual:
 		l.shrink(shrinkSlow, now)
 	case full:
 		l.bound = min(l.bound+1/l.bound, l.max)
 	}
 	if o == served2xx {
-		if l.usual == 0 {
-			l.usual = took
+		if usual == 0 {
+			usual = took
 		}
-		l.usual += time.Duration(smoothing * float64(took-l.usual))
+		l.usual[sort] = usual + time.Duration(smoothing*float64(took-usual))
 	}
 	l.admit()
 }
@@ -186,7 +190,7 @@ func (t limited) RoundTrip(r *http.Request) (*http.Response, error) {
 	case resp.StatusCode == http.StatusTooManyRequests:
 		o = refused
 	}
-	t.limiter.release(o, end.Sub(begin), end)
+	t.limiter.release(o, sortOf(r), end.Sub(begin), end)
 	if err != nil {
 		cancel()
 		return nil, err
@@ -195,6 +199,26 @@ func (t limited) RoundTrip(r *http.Request) (*http.Response, error) {
 		resp.Body = timedBody{resp.Body, cancel}
 	}
 	return resp, nil
+}
+
+// sortOf tells one sort of work of an API server from another: the method, and the kind of object, as its path has it.
+func sortOf(r *http.Request) string {
+	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	resource := 2 // api/v1/nodes
+	if parts[0] == "apis" {
+		resource = 3 // apis/apps/v1/deployments
+	}
+	if len(parts) <= resource {
+		return r.Method
+	}
+	if parts[resource] == "namespaces" && len(parts) > resource+2 {
+		resource += 2
+	}
+	sort := r.Method + " " + parts[resource]
+	if sub := resource + 2; len(parts) > sub {
+		sort += "/" + parts[sub]
+	}
+	return sort
 }
 
 // within gives a context that ends after limit, and what frees it before; a limit of 0 is none.

@@ -29,11 +29,11 @@ func TestLimiterAdmitsInTheOrderOfArrival(t *testing.T) {
 				mu.Lock()
 				order = append(order, i)
 				mu.Unlock()
-				l.release(served2xx, time.Millisecond, time.Now())
+				l.release(served2xx, "GET pods", time.Millisecond, time.Now())
 			})
 			synctest.Wait()
 		}
-		l.release(served2xx, time.Millisecond, time.Now())
+		l.release(served2xx, "GET pods", time.Millisecond, time.Now())
 		all.Wait()
 		if !slices.IsSorted(order) || len(order) != 5 {
 			t.Errorf("admitted in the order %v", order)
@@ -55,7 +55,7 @@ func TestLimiterForgetsWhoGaveUp(t *testing.T) {
 		if err := <-gaveUp; !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v", err)
 		}
-		l.release(served2xx, time.Millisecond, time.Now())
+		l.release(served2xx, "GET pods", time.Millisecond, time.Now())
 		if err := l.acquire(t.Context(), 0); err != nil || l.inFlight != 1 {
 			t.Errorf("%d in flight, %v", l.inFlight, err)
 		}
@@ -133,36 +133,45 @@ func TestLimiterAdapts(t *testing.T) {
 		"it grows while it is filled and answers are fast": {func(l *limiter) {
 			for range 2000 {
 				l.inFlight = int(l.bound)
-				l.release(served2xx, time.Millisecond, start)
+				l.release(served2xx, "GET pods", time.Millisecond, start)
 			}
 		}, func(b float64) bool { return b > 60 && b <= 128 }},
+		"work of a sort that is always slow says nothing of the rest": {func(l *limiter) {
+			for i := range 200 {
+				at := start.Add(time.Duration(i) * time.Second)
+				l.inFlight = 1
+				l.release(served2xx, "GET pods", 2*time.Millisecond, at)
+				l.inFlight = 1
+				l.release(served2xx, "PATCH services", 2*time.Second, at)
+			}
+		}, func(b float64) bool { return b == startInFlight }},
 		"it does not grow while there is room": {func(l *limiter) {
 			for range 2000 {
 				l.inFlight = 1
-				l.release(served2xx, time.Millisecond, start)
+				l.release(served2xx, "GET pods", time.Millisecond, start)
 			}
 		}, func(b float64) bool { return b == startInFlight }},
 		"a burst of refusals counts once": {func(l *limiter) {
 			for range 20 {
 				l.inFlight = 10
-				l.release(refused, time.Millisecond, start)
+				l.release(refused, "GET pods", time.Millisecond, start)
 			}
 		}, func(b float64) bool { return b > 19 && b < 20 }},
 		"lasting refusals take it to its floor": {func(l *limiter) {
 			for i := range 20 {
 				l.inFlight = 10
-				l.release(refused, time.Millisecond, start.Add(time.Duration(i)*time.Second))
+				l.release(refused, "GET pods", time.Millisecond, start.Add(time.Duration(i)*time.Second))
 			}
 		}, func(b float64) bool { return b == 4 }},
 		"answers that become slow shrink it": {func(l *limiter) {
 			l.inFlight = 1
-			l.release(served2xx, 2*time.Millisecond, start)
+			l.release(served2xx, "GET pods", 2*time.Millisecond, start)
 			l.inFlight = 1
-			l.release(served2xx, time.Second, start.Add(time.Second))
+			l.release(served2xx, "GET pods", time.Second, start.Add(time.Second))
 		}, func(b float64) bool { return b < startInFlight }},
 		"a lost connection says nothing about the load": {func(l *limiter) {
 			l.inFlight = 32
-			l.release(lost, time.Minute, start)
+			l.release(lost, "GET pods", time.Minute, start)
 		}, func(b float64) bool { return b == startInFlight }},
 	}
 	for name, tt := range tests {
@@ -186,5 +195,28 @@ func TestLongMessagesLoseTheirValuesAndKeepTheReason(t *testing.T) {
 	}
 	if got := shorten("first\n@@ diff"); got != "first" {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestWorkIsToldApartByMethodAndKind(t *testing.T) {
+	for path, want := range map[string]string{
+		"/api/v1/namespaces/shop/services/web?force=true":         "PATCH services",
+		"/api/v1/namespaces/shop":                                 "PATCH namespaces",
+		"/api/v1/namespaces/shop/status":                          "PATCH status", // rare enough
+		"/api/v1/nodes":                                           "PATCH nodes",
+		"/apis/apps/v1/namespaces/shop/deployments":               "PATCH deployments",
+		"/apis/plumb.cd/v1alpha1/namespaces/shop/apps/web/status": "PATCH apps/status",
+		"/apis/rbac.authorization.k8s.io/v1/clusterroles/view":    "PATCH clusterroles",
+		"/version": "PATCH",
+		"/":        "PATCH",
+		"/apis":    "PATCH",
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPatch, "https://example.com"+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := sortOf(r); got != want {
+			t.Errorf("%s is %q, not %q", path, got, want)
+		}
 	}
 }
