@@ -133,7 +133,7 @@ function Quiet({ answer }: { answer: DiffAnswer }) {
   if (place.search.quiet === 'true') return <Button small kind="quiet" onClick={() => go({ search: { quiet: undefined } }, 'replace')}>Leave out what others set</Button>
   if (n === 0) return null
   const fields = Object.values(answer.quiet ?? {}).reduce((a, b) => a + b, 0)
-  return <Button small kind="quiet" title="Fields that the API server filled in, and fields of other managers" onClick={() => go({ search: { quiet: 'true' } }, 'replace')}>{counted(n, 'object')} more, {counted(fields, 'field')}: only what others set</Button>
+  return <Button small kind="quiet" className={css.quiet} title="Fields that the API server filled in, and fields of other managers" onClick={() => go({ search: { quiet: 'true' } }, 'replace')}>{counted(n, 'object')} more, {counted(fields, 'field')}: only what others set</Button>
 }
 
 const anchor = (object: string) => `diff-${object.replace(/[^\w.-]/g, '_')}`

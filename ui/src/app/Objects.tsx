@@ -139,7 +139,7 @@ function NoObjects({ app }: { app: App }) {
   return (
     <EmptyState title="This App has no objects yet" icon="tree">
       <p>{app.state === 'Failed' ? 'Nothing was applied: the revision could not be rendered. Why tells the file and the line.' : 'Nothing was rendered or applied so far.'}</p>
-      {app.revision && <p>Git has <code>{short(app.revision)}</code>{app.commit?.subject && <> “<T>{app.commit.subject}</T>”</>}. {app.state === 'Paused' ? 'It is looked at when the App is resumed.' : <>What it is made of stands in the <a href={href({ tab: 'config' })}>configuration</a>.</>}</p>}
+      {app.commit?.sha && <p>Git has <code>{short(app.commit.sha)}</code>{app.commit.subject && <> “<T>{app.commit.subject}</T>”</>}. {app.state === 'Paused' ? 'It is looked at when the App is resumed.' : <>What it is made of stands in the <a href={href({ tab: 'config' })}>configuration</a>.</>}</p>}
     </EmptyState>
   )
 }

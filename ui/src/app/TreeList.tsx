@@ -3,6 +3,7 @@ import { Ago, Icon, StateWord, T, VirtualList, plain } from '../components'
 import { activate, type Shown, treeKey, type TreeRow } from './forest'
 import type { TreeProps } from './Graph'
 import { KindIcon } from './kinds'
+import { useMedia } from './Drawer'
 import css from './treelist.module.css'
 import { factOf, isCalm, nameOf, objectOf, stateOf, titleOf } from './words'
 
@@ -25,6 +26,7 @@ export function TreeList({ shown, label, selected, onOpen, onToggle }: TreeProps
     }
   })
 
+  const narrow = !useMedia('(min-width: 641px)')
   const onKey = (e: React.KeyboardEvent) => {
     if (e.ctrlKey || e.metaKey || e.altKey) return
     const move = treeKey(rows, at, e.key)
@@ -48,7 +50,7 @@ export function TreeList({ shown, label, selected, onOpen, onToggle }: TreeProps
         <span role="columnheader" className={css.age}>Age</span>
       </div>
       <VirtualList
-        role="none" count={rows.length} rowHeight={40} keyOf={(i) => rows[i]!.id} active={active === '' ? undefined : at}
+        role="none" count={rows.length} rowHeight={narrow ? 50 : 40} keyOf={(i) => rows[i]!.id} active={active === '' ? undefined : at}
         render={(i) => <Row s={shown[i]!} row={rows[i]!} index={i} tab={i === at} selected={shown[i]!.id === selected} onOpen={onOpen} onToggle={onToggle} onFocus={setActive} />}
       />
     </div>
@@ -110,7 +112,7 @@ function Row({ s, row, index, tab, selected, onOpen, onToggle, onFocus }: RowPro
         </span>
         <span className={css.icon}><KindIcon kind={n.kind} /></span>
         <span className={css.names}>
-          <span className="cut"><T>{titleOf(n)}</T></span>
+          <Name text={titleOf(n)} />
           <span className={css.kind}><T>{n.kind}</T>{n.hook ? ' · hook' : ''}{s.hidden > 0 && !n.folded ? ` · ${s.hidden} inside` : ''}</span>
         </span>
       </span>
@@ -120,6 +122,12 @@ function Row({ s, row, index, tab, selected, onOpen, onToggle, onFocus }: RowPro
       <span role="gridcell" className={`muted ${css.age}`}><Ago at={n.created} /></span>
     </div>
   )
+}
+
+/** Name is cut in its middle where it is long: the Pods of one ReplicaSet differ at their ends. */
+function Name({ text }: { text: string }) {
+  const cut = text.length > 16 ? text.length - 6 : text.length
+  return <span className={css.file}><span className="cut"><T>{text.slice(0, cut)}</T></span><span><T>{text.slice(cut)}</T></span></span>
 }
 
 /** FileName is cut in its middle: the line at its end stays. */

@@ -125,7 +125,7 @@ function One({ app, lacks, plan, error, outcome }: { app: string; lacks: string[
             <li key={s.action + s.object} data-action={s.action}>
               <span aria-hidden="true">{marks[s.action] ?? '·'}</span>
               <span className="sr">{s.action}</span>
-              <span className="mono">
+              <span className={`mono ${css.what}`}>
                 <T>{s.object}</T>
               </span>
               <span className="muted">

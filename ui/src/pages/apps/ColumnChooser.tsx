@@ -16,7 +16,7 @@ export function ColumnChooser({ columns, facets, onChange }: { columns: Column[]
   const labels = (facets?.facets ?? []).map((f) => f.key).filter((k) => k.startsWith('label:') && !hidden.has(k))
   const others = [...COLUMNS, ...readColumns(labels.join(',')).filter((c) => c.id.startsWith('label:'))].filter((c) => !ids.includes(c.id))
   return (
-    <DropDown face={<><Icon name="columns" />Columns</>} label="Columns" side="end" width={270}>
+    <DropDown face={<><Icon name="columns" />Columns</>} label="Columns" className={css.chooser} side="end" width={270}>
       {() => (
         <div className={css.panel}>
           <ul>

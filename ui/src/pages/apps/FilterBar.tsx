@@ -148,11 +148,11 @@ function StateFacet({ filter, onChange, facets }: FilterBarProps) {
 
 // The state has buttons of its own; these labels are what the facets environment and component are made of.
 export const hidden: ReadonlySet<string> = new Set(['state', 'label:plumb.cd/environment', 'label:environment', 'label:env', 'label:plumb.cd/component', 'label:app.kubernetes.io/name'])
-const titles: Record<string, string> = { health: 'Health', sync: 'Sync', namespace: 'Namespace', cluster: 'Cluster', environment: 'Environment' }
+const titles: Record<string, string> = { health: 'Health', sync: 'Sync', namespace: 'Namespace', source: 'Repository', cluster: 'Cluster', environment: 'Environment' }
 
 function Facet({ facet, filter, onChange }: { facet: Facets['facets'][number]; filter: string; onChange: (f: string) => void }) {
   const on = chosen(filter, facet.key)
-  const name = titles[facet.key] ?? facet.key.replace(/^label:/, '')
+  const name = titles[facet.key] ?? facet.key.replace(/^label:(plumb\.cd\/)?/, '')
   if (facet.values.length === 0) return null
   return (
     <DropDown face={<><T>{name}</T>{on.size > 0 && <b>{on.size}</b>}<Icon name="down" size={12} /></>} label={plain(name)} look="small" on={on.size > 0}>
