@@ -17,9 +17,16 @@ type Delta struct {
 	Seq  uint64           // up to here
 }
 
+// Audience says of which Apps a reader is told: of those of a list, of single ones, or of both.
+type Audience struct {
+	Scope  Scope // of the list; the zero value: there is none
+	Filter filter.Filter
+	Apps   map[string]bool // "namespace/name" of single ones, whatever the filter; false: the reader may not see it
+}
+
 // Since tells what changed after a sequence number, for one reader. ok is false when that cannot be told: the number is
 // unknown, or too old.
-func (x *Index) Since(seq uint64, s Scope, f filter.Filter, now time.Time) (d Delta, ok bool) {
+func (x *Index) Since(seq uint64, to Audience, now time.Time) (d Delta, ok bool) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	d.Seq = x.seq
@@ -32,8 +39,8 @@ func (x *Index) Since(seq uint64, s Scope, f filter.Filter, now time.Time) (d De
 			break
 		}
 		switch {
-		case !s.sees(e.app.Row.Namespace):
-		case e.gone || !f.Match(&e.fold, now):
+		case !to.Apps[e.key] && !to.Scope.sees(e.app.Row.Namespace):
+		case e.gone || !to.Apps[e.key] && !to.Filter.Match(&e.fold, now):
 			d.Gone = append(d.Gone, e.key)
 		default:
 			d.Rows = append(d.Rows, e.app.Row)

@@ -353,20 +353,20 @@ func TestChangesAreToldOncePerAppWithTheNewestState(t *testing.T) {
 	x.Delete("a", "bank")
 	x.Delete("a", "bank")
 	x.Set(app("new", "Unknown"))
-	d, ok := x.Since(from, everything, filter.Filter{}, now)
+	d, ok := x.Since(from, index.Audience{Scope: everything}, now)
 	if !ok || !slices.Equal(keysOf(d.Rows), []string{"a/shop", "a/new"}) || d.Rows[0].State != "Failed" || !slices.Equal(d.Gone, []string{"a/bank"}) || d.Seq != x.Seq() {
 		t.Errorf("%v %+v", ok, d)
 	}
-	if d, ok := x.Since(from, everything, parse(t, "state:failed"), now); !ok || !slices.Equal(keysOf(d.Rows), []string{"a/shop"}) || !slices.Equal(d.Gone, []string{"a/bank", "a/new"}) {
+	if d, ok := x.Since(from, index.Audience{Scope: everything, Filter: parse(t, "state:failed")}, now); !ok || !slices.Equal(keysOf(d.Rows), []string{"a/shop"}) || !slices.Equal(d.Gone, []string{"a/bank", "a/new"}) {
 		t.Errorf("filtered: %v %+v", ok, d)
 	}
-	if d, ok := x.Since(from, index.Scope{Namespaces: map[string]bool{"b": true}}, filter.Filter{}, now); !ok || d.Rows != nil || d.Gone != nil {
+	if d, ok := x.Since(from, index.Audience{Scope: index.Scope{Namespaces: map[string]bool{"b": true}}}, now); !ok || d.Rows != nil || d.Gone != nil {
 		t.Errorf("out of sight: %v %+v", ok, d)
 	}
-	if d, ok := x.Since(x.Seq(), everything, filter.Filter{}, now); !ok || d.Rows != nil {
+	if d, ok := x.Since(x.Seq(), index.Audience{Scope: everything}, now); !ok || d.Rows != nil {
 		t.Errorf("nothing since: %v %+v", ok, d)
 	}
-	if _, ok := x.Since(x.Seq()+1, everything, filter.Filter{}, now); ok {
+	if _, ok := x.Since(x.Seq()+1, index.Audience{Scope: everything}, now); ok {
 		t.Error("a number of the future is known")
 	}
 }
@@ -379,10 +379,10 @@ func TestDeletedAppsAreRememberedWithinALimit(t *testing.T) {
 		x.Set(index.App{Row: httpapi.AppRow{Namespace: "a", Name: name}})
 		x.Delete("a", name)
 	}
-	if _, ok := x.Since(start, everything, filter.Filter{}, now); ok {
+	if _, ok := x.Since(start, index.Audience{Scope: everything}, now); ok {
 		t.Error("what was forgotten can be told")
 	}
-	if d, ok := x.Since(x.Seq()-20, everything, filter.Filter{}, now); !ok || len(d.Gone) != 10 {
+	if d, ok := x.Since(x.Seq()-20, index.Audience{Scope: everything}, now); !ok || len(d.Gone) != 10 {
 		t.Errorf("the newest: %v %v", ok, d.Gone)
 	}
 	if n := x.Namespaces(); len(n) != 0 {

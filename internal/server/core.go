@@ -57,7 +57,7 @@ func (s *Server) listCalls() []operation {
 		get("search", operation{doc: "What a palette finds, best first.", query: searchQuery{}, answer: httpapi.List[httpapi.SearchHit]{}, handle: s.search}),
 		get("stream", operation{
 			doc:   "Apps as they change. Events: apps (this schema), reset (read the lists again), signout (a Problem). See docs/api.md.",
-			media: eventStream, query: streamQuery{}, answer: httpapi.AppsDelta{}, handle: s.stream,
+			media: eventStream, query: streamQuery{}, answer: httpapi.AppsDelta{}, handle: following(s, s.stream),
 		}),
 		get("repositories", operation{
 			doc: "Repositories.", query: namespaceQuery{}, answer: httpapi.List[httpapi.Repository]{}, handle: s.repositories,
@@ -68,7 +68,7 @@ func (s *Server) listCalls() []operation {
 		get("find", operation{doc: "The Apps that own an object.", query: findQuery{}, answer: List[engine.Key]{}, handle: s.find}),
 		get("events", operation{
 			doc:   "Apps as they change, whole. For the command line; a console reads /api/v1/stream.",
-			media: eventStream, query: eventsQuery{}, answer: AppView{}, handle: s.events,
+			media: eventStream, query: eventsQuery{}, answer: AppView{}, handle: following(s, s.events),
 		}),
 	}
 }

@@ -74,18 +74,7 @@ const keepAlive = 20 * time.Second
 // events streams Apps as they change, as server-sent events: first every App that matches (?namespace=, ?name=), then
 // each one that changes, with intermediate states left out when the reader is slow. One App by its name needs the right to
 // get it, several need that to list. The sign-in and the rights are asked about again while the stream is open.
-func (s *Server) events(c *call) error {
-	q, err := queryOf[eventsQuery](c)
-	if err != nil {
-		return err
-	}
-	leave, err := s.enter(c)
-	if err != nil {
-		return err
-	}
-	defer leave()
-	st := s.o.Changes.open()
-	defer s.o.Changes.close(st)
+func (s *Server) events(c *call, q eventsQuery, st *stream) error {
 	w := newEvents(c)
 	for _, snap := range s.o.Engine.Snapshots() {
 		st.add(snap.Key)

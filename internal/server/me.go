@@ -1,7 +1,6 @@
 package server
 
 import (
-	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -33,8 +32,7 @@ func (s *Server) can(c *call) error {
 	var key engine.Key
 	if q.App != "" {
 		var ok bool
-		key.Namespace, key.Name, ok = strings.Cut(q.App, "/")
-		if !ok || key.Namespace == "" || key.Name == "" || strings.Contains(key.Name, "/") {
+		if key, ok = keyIn(q.App); !ok {
 			return badParameter("app", "want namespace/name")
 		}
 	}

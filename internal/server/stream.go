@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"plumb.cd/plumb/internal/filter"
 	"plumb.cd/plumb/internal/httpapi"
 	"plumb.cd/plumb/internal/index"
 )
@@ -30,7 +29,8 @@ const (
 )
 
 type streamQuery struct {
-	Filter string `query:"filter" doc:"Which Apps"`
+	Topics names  `query:"topics" doc:"What is told of, separated by commas: apps (a list, the default), app:NAMESPACE/NAME (one App)"`
+	Filter string `query:"filter" doc:"Which Apps; for the topic apps alone"`
 	Since  string `query:"since" doc:"Epoch and number of a list, as <epoch>-<seq>, where the header Last-Event-ID cannot be sent"`
 }
 
@@ -68,8 +68,8 @@ type broadcast struct {
 	s      *Server
 	c      *call
 	out    *http.ResponseController
-	filter filter.Filter
-	scope  index.Scope
+	topics topics
+	to     index.Audience
 	at     uint64    // changes up to this one were told
 	asked  time.Time // when sign-in and rights were asked about with an answer
 }
@@ -87,27 +87,43 @@ func (s *Server) enter(c *call) (leave func(), err error) {
 	return func() { s.streams.leave(user) }, nil
 }
 
+// following makes a handler of what tells changes as they come, until the reader goes: news holds those since it began.
+func following[Q any](s *Server, tell func(c *call, q Q, news *stream) error) func(*call) error {
+	return func(c *call) error {
+		q, err := queryOf[Q](c)
+		if err != nil {
+			return err
+		}
+		leave, err := s.enter(c)
+		if err != nil {
+			return err
+		}
+		defer leave()
+		news := s.o.Changes.open() // before the first look, so that nothing is missed
+		defer s.o.Changes.close(news)
+		return tell(c, q, news)
+	}
+}
+
 // errGone says that the reader went away.
 var errGone = errors.New("the reader went away")
 
 // stream tells which Apps change, as httpapi/stream.go describes.
-func (s *Server) stream(c *call) error {
-	q, err := queryOf[streamQuery](c)
+func (s *Server) stream(c *call, q streamQuery, news *stream) error {
+	about, err := topicsOf(q)
 	if err != nil {
 		return err
 	}
-	leave, err := s.enter(c)
-	if err != nil {
+	to := index.Audience{}
+	if to.Filter, err = parseFilter(q.Filter); err != nil {
 		return err
 	}
-	defer leave()
-	news := s.o.Changes.open() // before the first look, so that nothing is missed
-	defer s.o.Changes.close(news)
-	f, scope, err := s.look(c, q.Filter)
-	if err != nil {
+	s.first(c.Context())
+	s.catalog.update()
+	if err = s.admitted(c.Context(), c.user(), about, s.catalog.Namespaces(), &to); err != nil {
 		return err
 	}
-	b := &broadcast{s: s, c: c, out: http.NewResponseController(c.ResponseWriter), filter: f, scope: scope, asked: s.o.Now()}
+	b := &broadcast{s: s, c: c, out: http.NewResponseController(c.ResponseWriter), topics: about, to: to, asked: s.o.Now()}
 	h := c.ResponseWriter.Header()
 	h.Set("Content-Type", eventStream)
 	h.Set("Cache-Control", "no-store")
@@ -128,7 +144,7 @@ func (s *Server) stream(c *call) error {
 func (b *broadcast) begin(id string) error {
 	if id == "" {
 		b.at = b.s.catalog.Seq()
-		return b.event("apps", httpapi.AppsDelta{Counts: b.s.catalog.Counts(b.scope)})
+		return b.event("apps", b.standing())
 	}
 	epoch, number, _ := strings.Cut(id, "-")
 	seq, err := strconv.ParseUint(number, 10, 64)
@@ -186,7 +202,7 @@ func (b *broadcast) tell() error {
 	if err := b.newNamespaces(); err != nil {
 		return nil // the next review says what is wrong
 	}
-	d, ok := b.s.catalog.Since(b.at, b.scope, b.filter, b.s.o.Now())
+	d, ok := b.s.catalog.Since(b.at, b.to, b.s.o.Now())
 	if !ok {
 		return b.reset()
 	}
@@ -194,17 +210,17 @@ func (b *broadcast) tell() error {
 	if len(d.Rows) == 0 && len(d.Gone) == 0 {
 		return nil
 	}
-	return b.event("apps", httpapi.AppsDelta{Rows: d.Rows, Gone: d.Gone, Counts: b.s.catalog.Counts(b.scope)})
+	return b.event("apps", httpapi.AppsDelta{Rows: d.Rows, Gone: d.Gone, Counts: b.counts()})
 }
 
 // newNamespaces asks about the namespaces that came up since the last review.
 func (b *broadcast) newNamespaces() error {
-	if b.scope.All {
+	if !b.topics.list || b.to.Scope.All {
 		return nil
 	}
 	var fresh []string
 	for _, ns := range b.s.catalog.Namespaces() {
-		if _, known := b.scope.Namespaces[ns]; !known {
+		if _, known := b.to.Scope.Namespaces[ns]; !known {
 			fresh = append(fresh, ns)
 		}
 	}
@@ -216,7 +232,7 @@ func (b *broadcast) newNamespaces() error {
 		return err // that everything may be seen now is the next review's news
 	}
 	for ns, may := range more.Namespaces {
-		b.scope.Namespaces[ns] = may
+		b.to.Scope.Namespaces[ns] = may
 	}
 	return nil
 }
@@ -232,15 +248,15 @@ func (b *broadcast) review() error {
 		return errGone
 	}
 	known := b.s.catalog.Namespaces()
-	for ns := range b.scope.Namespaces {
+	for ns := range b.to.Scope.Namespaces {
 		if !slices.Contains(known, ns) {
 			known = append(known, ns)
 		}
 	}
-	var next index.Scope
+	next := index.Audience{Filter: b.to.Filter}
 	if err == nil {
 		b.c.session = session
-		next, err = b.s.scopeOver(b.c.Context(), session.User, known)
+		err = b.s.admitted(b.c.Context(), session.User, b.topics, known, &next)
 	}
 	if err != nil {
 		if b.s.o.Now().Sub(b.asked) > uncertain {
@@ -249,15 +265,10 @@ func (b *broadcast) review() error {
 		return nil
 	}
 	b.asked = b.s.o.Now()
-	before := b.scope
-	b.scope = next
-	if before.All != next.All {
+	before := b.to
+	b.to = next
+	if before.Scope.All != next.Scope.All || altered(before.Scope.Namespaces, next.Scope.Namespaces) || altered(before.Apps, next.Apps) {
 		return b.reset()
-	}
-	for ns, may := range before.Namespaces {
-		if next.Namespaces[ns] != may {
-			return b.reset()
-		}
 	}
 	return b.tell() // what could not be told before
 }
