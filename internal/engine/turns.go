@@ -8,14 +8,14 @@ import (
 // An attempt holds its plan and its objects in memory from when it is planned. Of ten thousand Apps that begin at once, the
 // API server can be busy with a few only; the others wait with nothing but their place in the queue.
 const (
-	mostTurns  = 128                    // attempts of one cluster between their plan and the last answer to their requests
-	moreTurns  = 32                     // let in at once while those do not keep the API server busy
-	turnsCheck = 250 * time.Millisecond // how often that is looked at, while any App waits
+	mostTurns  = 128         // attempts of one cluster between their plan and the last answer to their requests
+	moreTurns  = 32          // let in at once while those do not keep the API server busy
+	turnsCheck = time.Second // how often that is looked at, while any App waits
 )
 
 // turns lets attempts begin: first come, first served, those of Apps that were deployed before ahead of first syncs. Waiting
-// for objects to become healthy takes no turn. A turn that waits for an answer that does not come holds nobody up for long:
-// while nothing waits to be sent, more are let in.
+// for objects to become healthy takes no turn. Turns that wait for answers that do not come hold nobody up for long: while
+// none ends and nothing waits to be sent, more are let in.
 type turns struct {
 	granted func(Key)        // called without locks; the App must take a step, which ends with end
 	looks   func() occupancy // how busy the API server is kept
@@ -25,6 +25,7 @@ type turns struct {
 	held   map[Key]bool
 	queued map[Key]bool
 	lanes  [2][]Key // deployed before; first syncs. Those that are not queued any more are passed over
+	moved  bool     // a turn ended since the last check
 	timer  *time.Timer
 }
 
@@ -74,6 +75,7 @@ func (t *turns) end(k Key) {
 		return
 	}
 	delete(t.held, k)
+	t.moved = true
 	t.mu.Unlock()
 	t.fill()
 }
@@ -85,6 +87,7 @@ func (t *turns) leave(k Key) {
 	delete(t.queued, k)
 	if t.held[k] {
 		delete(t.held, k)
+		t.moved = true
 		time.AfterFunc(0, t.fill)
 	}
 }
@@ -102,10 +105,10 @@ func (t *turns) check() {
 	now := t.looks()
 	t.mu.Lock()
 	var next []Key
-	if now == idle {
+	if now == idle && !t.moved {
 		next = t.next(moreTurns)
 	}
-	t.timer = nil
+	t.moved, t.timer = false, nil
 	if len(t.queued) > 0 && now != ended {
 		t.timer = time.AfterFunc(turnsCheck, t.check)
 	}

@@ -43,12 +43,14 @@ func TestTurnsAreGivenInOrderAndToDeployedAppsFirst(t *testing.T) {
 func TestTurnsThatKeepNobodyBusyHoldNobodyUp(t *testing.T) {
 	for name, c := range map[string]struct {
 		now           occupancy
+		one           bool // turn ended
 		letIn, lookOn bool
 	}{
-		"requests wait to be sent":  {now: busy, lookOn: true},
-		"nothing waits to be sent":  {now: idle, letIn: true, lookOn: true},
-		"nobody sends any more":     {now: ended},
-		"nobody waits for any turn": {now: busy, lookOn: false},
+		"requests wait to be sent":                           {now: busy, lookOn: true},
+		"nothing waits to be sent, and no turn ends":         {now: idle, letIn: true, lookOn: true},
+		"nothing waits to be sent, but one by one turns end": {now: idle, one: true, lookOn: true},
+		"nobody sends any more":                              {now: ended},
+		"nobody waits for any turn":                          {now: busy, lookOn: false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			granted := make(chan Key, 2*moreTurns)
@@ -60,10 +62,14 @@ func TestTurnsThatKeepNobodyBusyHoldNobodyUp(t *testing.T) {
 					turns.take(Key{Name: fmt.Sprint("waits-", i)}, false)
 				}
 			}
-			turns.check()
 			want := 0
+			if c.one {
+				turns.end(Key{Name: "hangs"})
+				want = 1
+			}
+			turns.check()
 			if c.letIn {
-				want = moreTurns
+				want += moreTurns
 			}
 			if len(granted) != want {
 				t.Errorf("%d were let in, not %d", len(granted), want)
