@@ -88,6 +88,44 @@ export const journeys = [
     await page.getByText('No repository in this scope').waitFor()
   }],
 
+  ['the Apps of a list are walked one by one, and the way back is to the list as it was', async ({ page, base }) => {
+    await page.goto(base + '/apps?filter=env:prod&sort=name')
+    await page.getByRole('link', { name: 'catalog-prod' }).click()
+    await page.getByText('1 of 6').waitFor()
+    await page.goto(page.url().replace(/\?.*/, '') + '?tab=timeline') // a page that is loaded anew came from no list
+    await page.getByText('In 30 days').waitFor()
+    assert.equal(await page.getByText('1 of 6').count(), 0)
+    await page.goto(base + '/apps?filter=env:prod&sort=name')
+    await page.getByRole('link', { name: 'catalog-prod' }).click()
+    await page.getByText('1 of 6').waitFor()
+    await page.keyboard.press('4')
+    await page.waitForURL(/tab=timeline/)
+    await page.keyboard.press(']')
+    await page.waitForURL(/checkout-prod\?tab=timeline/)
+    await page.keyboard.press('[')
+    await page.waitForURL(/catalog-prod\?tab=timeline/)
+    await page.getByRole('navigation', { name: 'Place' }).getByRole('link', { name: 'Apps' }).click()
+    await page.waitForURL((url) => url.searchParams.get('filter') === 'env:prod' && url.searchParams.get('sort') === 'name')
+  }],
+
+  ['every drop-down opens, is walked, closes and gives the focus back by keyboard', async ({ page, base }) => {
+    await page.goto(base + '/apps')
+    await page.getByRole('link', { name: 'web-prod' }).waitFor()
+    for (const name of ['Scope', 'Columns', 'Views', 'Environment']) {
+      const button = drop(page, name)
+      await button.focus()
+      await page.keyboard.press('ArrowDown')
+      await until(`${name} is open, with the focus in it`, () => page.evaluate(() => document.activeElement?.closest('[role=group]') !== null && document.querySelector('button[aria-expanded=true]') !== null))
+      await page.keyboard.press('ArrowDown')
+      await page.keyboard.press('Escape')
+      assert.equal(await button.getAttribute('aria-expanded'), 'false', name)
+      assert.ok(await button.evaluate((b) => b === document.activeElement), `the focus is back on ${name}`)
+    }
+    await drop(page, 'Views').click()
+    await drop(page, 'Columns').click()
+    assert.deepEqual([await drop(page, 'Views').getAttribute('aria-expanded'), await drop(page, 'Columns').getAttribute('aria-expanded')], ['false', 'true'])
+  }],
+
   ['columns are chosen, stand in the address in their order, and order the list', async ({ page, base }) => {
     await page.goto(base + '/apps')
     await page.getByRole('link', { name: 'web-prod' }).waitFor()

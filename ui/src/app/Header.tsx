@@ -167,7 +167,7 @@ function Actions({ app, wishes, onWhy, onPlan, onRollback, onHold }: HeaderProps
   return (
     <div className={css.actions}>
       <Button kind={trouble ? 'primary' : 'plain'} onClick={() => onWhy('app')}>Why<span className={css.key}><Kbd>w</Kbd></span></Button>
-      {(has('sync') || has('plan')) && <Button kind={app.state === 'Waiting' ? 'primary' : 'plain'} onClick={onPlan}><Icon name="sync" size={15} />Plan & sync</Button>}
+      {(has('sync') || has('plan')) && <Button kind={app.state === 'Waiting' ? 'primary' : 'plain'} onClick={onPlan}><Icon name="sync" size={15} />{app.reason === 'AwaitingApproval' ? 'Review & approve…' : 'Plan & sync'}</Button>}
       {has('rollback') && <Button denied={deny('rollback') && deny('hold') ? deny('rollback') : ''} onClick={onRollback}><Icon name="back" size={15} />Roll back…</Button>}
       {has('resume') && app.state !== 'Paused' && <Button denied={noResume(app, deny)} busy={wishes.busy === 'resume'} onClick={() => wishes.run('resume')}><Icon name="play" size={14} />Resume</Button>}
       <Menu label="More actions" items={more} />

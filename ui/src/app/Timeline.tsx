@@ -5,6 +5,7 @@ import { Ago, Button, CommitRef, EmptyState, Icon, Problem, Skeleton, StateGlyph
 import { DiffObject } from './DiffObject'
 import parts from './parts.module.css'
 import { type App, axisQuery, comparisonQuery, deploymentsQuery } from './queries'
+import { Measured } from './Measured'
 import css from './timeline.module.css'
 import { blocking, choose, goodOnes, type KindID, kinds, kindsOf, ordered, outcomeState, rows, switched, trigger } from './timeline'
 import { DriftRow, PauseRow } from './TimelineChanges'
@@ -30,6 +31,7 @@ export default function Timeline({ app }: { app: App }) {
   const wanting = { deployments: q, changes: axis }[blocking(...loaded, shown) ?? 'deployments']
   return (
     <div className={parts.stack}>
+      <Measured app={app} />
       <div className={css.bar}>
         <Kinds shown={shown} onSwitch={(k) => go({ search: { kinds: switched(shown, k) } }, 'replace')} />
         {list.length > 1 && <p className="muted" role="status">{chosen.length === 0 ? 'Choose two deployments to compare them.' : chosen.length === 1 ? 'Choose one more.' : 'Compared below.'}</p>}

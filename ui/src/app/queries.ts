@@ -40,7 +40,7 @@ export const appStatesQuery = (k: Key, apps: readonly string[]) =>
   queryOptions({
     queryKey: under(k, 'states of', ...apps),
     queryFn: async ({ signal }) => {
-      const page = await get<AppPage>('apps', { filter: `app:${apps.join(',')}`, limit: 100 }, signal)
+      const page = await get<AppPage>('apps', { filter: `app:${apps.join(',')}`, limit: 100, fields: 'state' }, signal)
       return new Map(page.items.map((r) => [`${r.namespace}/${r.name}`, r.state]))
     },
     refetchInterval: pollWhileLive(15_000),
