@@ -55,6 +55,9 @@ func TestAnAppAtRestHasNoTimer(t *testing.T) {
 	}
 	rest("after the first sync")
 	steps := l.Count(t, "plumb_steps_total")
+	if steps == 0 {
+		t.Fatal("Apps took no step: the test tests nothing")
+	}
 	repository := engine.Key{Namespace: "lab", Name: "shop"}
 	before, _ := l.RepositorySnapshot(repository)
 	l.Look()

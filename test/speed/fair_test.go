@@ -67,7 +67,7 @@ func TestABigAppHoldsNoSmallOneUp(t *testing.T) {
 }
 
 // TestAnAPIServerThatLimitsUsIsWaitedForAndNothingFails gives the engine a few seats under API Priority and Fairness, and a
-// queue of eight: whatever is one too many is refused.
+// queue of eight: whatever is one too many is refused, and tried again within the same attempt.
 func TestAnAPIServerThatLimitsUsIsWaitedForAndNothingFails(t *testing.T) {
 	t.Parallel()
 	const apps = 30
@@ -103,6 +103,9 @@ func TestAnAPIServerThatLimitsUsIsWaitedForAndNothingFails(t *testing.T) {
 	t.Logf("%d writes, and %d that were refused", writes, refused)
 	if refused == 0 {
 		t.Error("the API server refused nothing: the test tests nothing")
+	}
+	if attempts := l.Count(t, "plumb_deployment_seconds"); attempts != apps {
+		t.Errorf("%d Apps took %.0f attempts", apps, attempts)
 	}
 	if writes != 4*apps || refused > writes {
 		t.Errorf("%d writes of %d objects, and %d that were refused", writes, 4*apps, refused)
