@@ -106,28 +106,19 @@ type comparing struct {
 }
 
 func (c *comparing) prepare(ctx context.Context) error {
-	read := map[object.Digest]*side{}
-	load := func(which Side) (*side, error) {
-		d, err := c.e.deployed(ctx, c.s, which)
-		if err != nil || d == nil {
-			return nil, err
-		}
-		if have := read[d.Bundle]; have != nil {
-			return have, nil
-		}
-		sd, err := c.e.side(ctx, c.s, *d)
-		read[d.Bundle] = &sd
-		return &sd, err
-	}
+	from := c.e.sides(c.s)
 	var err error
-	if c.left, err = load(c.out.Left); err != nil {
+	if c.left, err = from.read(ctx, c.out.Left); err != nil {
 		return err
 	}
-	if c.right, err = load(c.out.Right); err != nil {
+	if c.right, err = from.read(ctx, c.out.Right); err != nil {
 		return err
 	}
-	for _, sd := range read {
-		c.out.Problems = append(c.out.Problems, sd.problems...)
+	if c.left != nil {
+		c.out.Problems = append(c.out.Problems, c.left.problems...)
+	}
+	if c.right != nil && c.right != c.left {
+		c.out.Problems = append(c.out.Problems, c.right.problems...)
 	}
 	look := c.s.t.look(c.s.a)
 	c.rules = compare.Rules{Manager: c.e.o.Installation, Person: look.prints.Person, Ignored: look.ignores.ForObject}
@@ -135,7 +126,7 @@ func (c *comparing) prepare(ctx context.Context) error {
 		return nil
 	}
 	c.records = c.s.t.set(c.s.a.key).all()
-	c.sent, err = c.sentBy(ctx, load) // without it every wish of Git counts as a change of Git's
+	c.sent, err = c.sentBy(ctx, from) // without it every wish of Git counts as a change of Git's
 	return err
 }
 

@@ -214,11 +214,7 @@ func (e *Engine) liveOfKin(ctx context.Context, s *scene, id object.ID) (*unstru
 
 // renderedBody is one object of a rendered side, in the form in which it is sent.
 func (e *Engine) renderedBody(ctx context.Context, s *scene, id object.ID, which Side) (map[string]any, error) {
-	d, err := e.deployed(ctx, s, which)
-	if err != nil {
-		return nil, err
-	}
-	sd, err := e.side(ctx, s, *d)
+	sd, err := e.sides(s).read(ctx, which)
 	if err != nil {
 		return nil, err
 	}

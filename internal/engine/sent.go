@@ -8,10 +8,10 @@ import (
 
 // sentBy are the sides out of which the App's objects were sent last: what was applied as a whole, and what the newest attempt
 // has come to, or failed with. What cannot be read any more is left out.
-func (c *comparing) sentBy(ctx context.Context, load func(Side) (*side, error)) ([]*side, error) {
+func (c *comparing) sentBy(ctx context.Context, from *sides) ([]*side, error) {
 	var out []*side
 	take := func(which Side) error {
-		sd, err := load(which)
+		sd, err := from.sent(ctx, which)
 		if err == nil && sd != nil {
 			out = append(out, sd)
 		}

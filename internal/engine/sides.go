@@ -192,14 +192,15 @@ func (e *Engine) revisionsOf(ctx context.Context, s *scene, ev history.Event) []
 	return out
 }
 
-// render gives a side's objects in the form in which they are sent. What is wrong with single objects is told, and the
-// others are given all the same.
-func (e *Engine) side(ctx context.Context, s *scene, d Deployed) (side, error) {
+// side gives a side's objects in the form in which they are sent, those that name no namespace in this one. What is wrong with
+// single objects is told, and the others are given all the same.
+func (e *Engine) side(ctx context.Context, s *scene, d Deployed, namespace string) (side, error) {
 	b, err := e.bundleOf(ctx, s, d)
 	if err != nil {
 		return side{}, err
 	}
 	o := e.prepareOptions(s.a, s.spec, s.conn, string(d.Bundle))
+	o.Namespace = namespace
 	desired, _, err := plan.Prepare(b.Objects, o)
 	out := side{objects: make(map[object.ID]plan.Desired, len(desired))}
 	if err != nil {
