@@ -48,9 +48,10 @@ func TestAHoldEndsByItself(t *testing.T) {
 	bundle := p.View("shop").Healthy.Bundle
 	head := repo.Push("two", gittest.Files{"a.yaml": configMap("a", "2")})
 	p.WaitSynced("shop", head)
-	p.Do("shop", "hold", server.HoldBody{Bundle: bundle, Until: time.Now().Add(4 * time.Second)})
+	p.Do("shop", "hold", server.HoldBody{Bundle: bundle, Until: time.Now().Add(time.Hour)})
 	p.WaitReason("shop", "Paused", "Held")
 	p.Eventually("the held bundle is applied", func() bool { return value(p, "a") == "1" })
+	p.Do("shop", "hold", server.HoldBody{Bundle: bundle, Until: time.Now().Add(2 * time.Second)}) // seen or not: now it ends soon
 	p.WaitSynced("shop", head)
 	if v := value(p, "a"); v != "2" {
 		t.Errorf("the hold has ended, and the value is %v", v)
