@@ -192,7 +192,7 @@ export const journeys = [
     try {
       await until('the plan', async () => (await state(plumb, name)) === 'Waiting')
       await page.goto(`${base}/a/${lab}/${name}`)
-      await page.getByRole('button', { name: 'Plan & sync' }).click()
+      await page.getByRole('button', { name: 'Review & approve…' }).click()
       const dialog = page.getByRole('dialog')
       await dialog.getByText(/to create/).first().waitFor()
       await repo.write({ [`${name}/prod/extra.yaml`]: 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: extra}\ndata: {a: b}\n' }, `${name}: one more`)

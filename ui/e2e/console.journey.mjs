@@ -102,8 +102,10 @@ export const journeys = [
     await page.waitForURL(/tab=timeline/)
     await page.keyboard.press(']')
     await page.waitForURL(/checkout-prod\?tab=timeline/)
+    await page.getByText('2 of 6').waitFor()
     await page.keyboard.press('[')
     await page.waitForURL(/catalog-prod\?tab=timeline/)
+    await page.getByText('1 of 6').waitFor()
     await page.getByRole('navigation', { name: 'Place' }).getByRole('link', { name: 'Apps' }).click()
     await page.waitForURL((url) => url.searchParams.get('filter') === 'env:prod' && url.searchParams.get('sort') === 'name')
   }],

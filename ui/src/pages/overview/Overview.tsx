@@ -67,6 +67,7 @@ export default function Overview() {
       </Page>
     )
   const big = data.total > BIG
+  const lately = !tv && <Lately filter={filter} />
   const fleet = (
     <section className="card" aria-labelledby="wall">
       <div className={css.cardHead}>
@@ -93,12 +94,13 @@ export default function Overview() {
           <div className="stack">
             <NeedsYou problems={data.problems} counts={data.counts} shown={big ? 6 : 10} />
             {!big && <Causes causes={data.causes} />}
+            {!big && lately}
           </div>
           <div className="stack">
             {!big && fleet}
             {big && <Causes causes={data.causes} />}
             <Day day={data.day} />
-            {!tv && <Lately filter={filter} />}
+            {big && lately}
           </div>
         </div>
         {big && fleet}
