@@ -46,10 +46,11 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// This test counts what the whole process has and does, so that no other runs beside it.
+// This test counts what the whole process has and does, so that no other runs beside it, and no other daemon of this process
+// watches its control plane.
 func TestAManagedObjectCostsHundredsOfBytesAndItsEventsLittle(t *testing.T) {
 	const many = 2000
-	cp := cptest.Shared(t)
+	cp := cptest.Start(t, cptest.WithNodes(1))
 	namespace := cp.Namespace(t)
 	l := enginelab.New(t, cp)
 	repo := gittest.NewRepo(t)
