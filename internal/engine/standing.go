@@ -14,12 +14,13 @@ import (
 
 // What carries our label is known from the watch. These bound what is asked about the rest.
 const (
-	fewReads   = 3 // objects of one App that are looked for by single reads, while few Apps ask
-	crowd      = 8 // Apps that ask about a kind within crowdTime make one look for all of them
+	fewReads   = 3  // objects of one kind that are looked for by single reads, while few Apps ask
+	mostReads  = 24 // and where too many stand that are nobody's
+	crowd      = 8  // Apps that ask about a kind within crowdTime make one look for all of them
 	crowdTime  = 2 * time.Second
-	keepsFor   = 3 * time.Second // how long such a look says what is absent
-	crowdedFor = time.Minute     // how long a place is known to have too many for one look
-	tooMany    = 5000            // objects of nobody's: more of them, and each namespace is looked at by itself
+	keepsFor   = 15 * time.Second // how long a look says what is absent
+	crowdedFor = time.Minute      // how long a place is known to have too many for one look
+	tooMany    = 5000             // objects of nobody's: more of them, and each namespace is looked at by itself
 	unlabelled = "!" + object.LabelApp
 )
 
@@ -55,18 +56,23 @@ func (k *asks) crowded(now time.Time) bool {
 	return !oldest.IsZero() && now.Sub(oldest) < crowdTime
 }
 
-// standing finds which of ids exist already. While many Apps ask about a kind, they share one list of what carries no
-// label of ours; what carries it is known from the watch. Few asks are answered by single reads.
+// standing finds which of ids exist already. What carries our label is known from the watch: it is enough to look at what
+// carries none, once for all Apps that ask at that time. A few objects of one App are read one by one.
 func (t *target) standing(ctx context.Context, conn *cluster.Cluster, kind schema.GroupVersionKind, ns string, ids []object.ID) ([]plan.Live, error) {
-	if t.crowded(conn, kind) {
-		for _, where := range []place{{conn, kind, ""}, {conn, kind, ns}} {
-			look, err := t.shared(ctx, where)
-			if err != nil {
-				return nil, err
-			}
-			if !look.partial {
-				return t.confirm(ctx, place{conn, kind, ns}, ids, look)
-			}
+	var places []place
+	switch crowded := t.crowded(conn, kind); {
+	case crowded:
+		places = []place{{conn, kind, ""}, {conn, kind, ns}}
+	case len(ids) > fewReads:
+		places = []place{{conn, kind, ns}}
+	}
+	for _, where := range places {
+		look, err := t.shared(ctx, where)
+		if err != nil {
+			return nil, err
+		}
+		if !look.partial {
+			return t.confirm(ctx, place{conn, kind, ns}, ids, look)
 		}
 	}
 	return find(ctx, place{conn, kind, ns}, ids)
@@ -164,10 +170,10 @@ func (t *target) confirm(ctx context.Context, p place, ids []object.ID, look *ab
 	return append(out, found...), err
 }
 
-// find looks for ids by single reads while they are few, by one metadata list otherwise.
+// find looks for ids by single reads while they are not many, by one metadata list otherwise.
 func find(ctx context.Context, p place, ids []object.ID) ([]plan.Live, error) {
 	var out []plan.Live
-	if len(ids) > fewReads {
+	if len(ids) > mostReads {
 		wanted := make(map[object.ID]bool, len(ids))
 		for _, id := range ids {
 			wanted[id] = true

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -63,5 +64,47 @@ func TestAppsOfOneNamespaceShareTheLookForWhatStandsThere(t *testing.T) {
 	}
 	if asked == 0 || asked > apps/4 {
 		t.Errorf("%d requests for %d Apps", asked, apps)
+	}
+}
+
+func TestAnAppOfManyObjectsAsksOnceAndNotForWhatOthersOwn(t *testing.T) {
+	cp := cptest.Start(t, cptest.WithAudit())
+	ns := cp.Namespace(t)
+	kind := schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}
+	const wanted, agent = 10, "lone-look"
+	var ids []object.ID
+	for i := range wanted {
+		ids = append(ids, object.ID{Kind: "ConfigMap", Namespace: ns, Name: fmt.Sprint("c-", i)})
+	}
+	stands := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: ids[4].Name}}
+	owned := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "another-apps", Labels: map[string]string{object.LabelApp: "other"}}}
+	for _, c := range []*corev1.ConfigMap{stands, owned} {
+		if _, err := cp.Client(t).CoreV1().ConfigMaps(ns).Create(t.Context(), c, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	conn, err := cluster.Connect(t.Context(), cluster.Config{RESTConfig: cp.EngineConfig(t), Manager: "plumb", UserAgent: agent})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	target := &target{e: New(Options{Now: time.Now})}
+	found, err := target.standing(t.Context(), conn, kind, ns, ids)
+	if err != nil || len(found) != 1 || found[0].ID != ids[4] {
+		t.Errorf("found %v, %v", found, err)
+	}
+	target.e.wg.Wait()
+	log, err := os.ReadFile(cp.AuditLog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked []string
+	for line := range bytes.Lines(log) {
+		if bytes.Contains(line, []byte(agent)) && bytes.Contains(line, []byte(`"resource":"configmaps"`)) && bytes.Contains(line, []byte(`"ResponseComplete"`)) {
+			asked = append(asked, string(line))
+		}
+	}
+	if len(asked) != 1 || !strings.Contains(asked[0], "labelSelector=") {
+		t.Errorf("%d requests, not one for what carries no label: %s", len(asked), asked)
 	}
 }
