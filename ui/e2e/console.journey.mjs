@@ -128,6 +128,18 @@ export const journeys = [
     assert.deepEqual([await drop(page, 'Views').getAttribute('aria-expanded'), await drop(page, 'Columns').getAttribute('aria-expanded')], ['false', 'true'])
   }],
 
+  ['who wants more contrast gets it in both themes', async ({ browser, plumb, base }) => {
+    for (const colorScheme of ['light', 'dark']) {
+      const { context } = await visitor(browser, plumb, base, { colorScheme, contrast: 'more' })
+      const page = await context.newPage()
+      await page.goto(base + '/later/stacks')
+      await page.getByText('Stacks: not there yet').waitFor()
+      const [text, ...others] = await page.evaluate(() => ['--text', '--muted', '--line'].map((name) => getComputedStyle(document.documentElement).getPropertyValue(name)))
+      assert.deepEqual(others, [text, text], colorScheme)
+      await context.close()
+    }
+  }],
+
   ['columns are chosen, stand in the address in their order, and order the list', async ({ page, base }) => {
     await page.goto(base + '/apps')
     await page.getByRole('link', { name: 'web-prod' }).waitFor()
