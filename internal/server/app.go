@@ -25,7 +25,7 @@ type whyQuery struct {
 
 type historyQuery struct {
 	Object string   `query:"object" doc:"ID of an object"`
-	Kind   []string `query:"kind" doc:"Only records of these kinds"`
+	Kind   []string `query:"kind" enum:"Deployment,Drift,Healed,Fight,Rollback,Request,Revision,Failure,Health" doc:"Only records of these kinds"`
 	Limit  int      `query:"limit" minimum:"1" maximum:"1000" doc:"How many; default 50"`
 	Before string   `query:"before" doc:"Cursor of an earlier answer"`
 }

@@ -1,11 +1,13 @@
 package server
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"plumb.cd/plumb/internal/engine"
 	"plumb.cd/plumb/internal/fault"
@@ -117,10 +119,38 @@ func (c *call) body(into any) error {
 		if errors.As(err, &tooLarge) {
 			return err
 		}
-		return Problem{Status: http.StatusBadRequest, Message: "the body is not what this call takes: " + err.Error()}
+		return Problem{Status: http.StatusBadRequest, Message: "the body is not what this call takes: " + wrongIn(err)}
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return Problem{Status: http.StatusBadRequest, Message: "the body is not what this call takes: there is something behind its end"}
 	}
 	return nil
+}
+
+// wrongIn says what is wrong with a body in the words of the API: the reader knows nothing of our types.
+func wrongIn(err error) string {
+	var kind *json.UnmarshalTypeError
+	switch {
+	case !errors.As(err, &kind):
+		return strings.TrimPrefix(err.Error(), "json: ")
+	case kind.Field == "":
+		return "it is " + kind.Value + " where an object belongs"
+	}
+	return kind.Field + " cannot be " + kind.Value
+}
+
+// noBody refuses a body where the call takes none; an empty object is as good as none.
+func (c *call) noBody() error {
+	if c.ContentLength == 0 {
+		return nil
+	}
+	raw, err := io.ReadAll(c.Body)
+	if err != nil {
+		return err
+	}
+	switch string(bytes.TrimSpace(raw)) {
+	case "", "{}", "null":
+		return nil
+	}
+	return Problem{Status: http.StatusBadRequest, Message: "this call takes no body"}
 }

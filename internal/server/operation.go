@@ -80,6 +80,9 @@ func (s *Server) route(op operation) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		c := &call{ResponseWriter: w, Request: r, key: engine.Key{Namespace: r.PathValue("namespace"), Name: r.PathValue("name")}}
 		err := s.admit(c, op)
+		if err == nil && op.body == nil && op.method == http.MethodPost {
+			err = c.noBody()
+		}
 		if err == nil {
 			err = op.handle(c)
 		}

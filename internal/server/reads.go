@@ -163,23 +163,20 @@ func (s *Server) plan(c *call) error {
 const historyPage = 50
 
 func (s *Server) history(c *call) error {
+	q, err := queryOf[historyQuery](c)
+	if err != nil {
+		return err
+	}
 	if s.o.History == nil {
 		return c.reply(List[history.Event]{Items: []history.Event{}})
 	}
-	q := c.URL.Query()
-	query := history.Query{App: c.key.String(), Object: q.Get("object")}
-	for _, k := range q["kind"] {
+	query := history.Query{App: c.key.String(), Object: q.Object, Limit: q.Limit}
+	for _, k := range q.Kind {
 		query.Kinds = append(query.Kinds, history.Kind(k))
 	}
-	var err error
-	if v := q.Get("limit"); v != "" {
-		if query.Limit, err = strconv.Atoi(v); err != nil || query.Limit < 1 || query.Limit > 1000 {
-			return Problem{Status: http.StatusBadRequest, Message: "limit: want a number from 1 to 1000"}
-		}
-	}
-	if v := q.Get("before"); v != "" {
-		if query.Before, err = strconv.ParseInt(v, 10, 64); err != nil {
-			return Problem{Status: http.StatusBadRequest, Message: "before: want the cursor of an earlier answer"}
+	if q.Before != "" {
+		if query.Before, err = strconv.ParseInt(q.Before, 10, 64); err != nil || query.Before < 1 {
+			return badParameter("before", "want the cursor of an earlier answer")
 		}
 	}
 	events, err := s.o.History.List(c.Context(), query)

@@ -76,13 +76,19 @@ func (s *Server) routed(r *http.Request) bool {
 	if _, pattern := s.mux.Handler(r); pattern != "" {
 		return true
 	}
+	return len(s.methods(r)) > 0
+}
+
+// methods are those that a path can be called with.
+func (s *Server) methods(r *http.Request) []string {
+	var out []string
 	other := *r
-	for _, other.Method = range []string{http.MethodGet, http.MethodPost} {
+	for _, other.Method = range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete} {
 		if _, pattern := s.mux.Handler(&other); pattern != "" {
-			return true
+			out = append(out, other.Method)
 		}
 	}
-	return false
+	return out
 }
 
 // serveAPI answers with a Problem where there is no such call, and where the body is too large before anybody reads it.
@@ -96,7 +102,8 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request, next http.Hand
 		return
 	}
 	p := Problem{Status: http.StatusNotFound, Reason: fault.NotFound, Message: "the API has no " + r.URL.Path, Next: "read " + s.front().Base + "api/v1/openapi.json"}
-	if s.routed(r) {
+	if can := s.methods(r); len(can) > 0 {
+		w.Header().Set("Allow", strings.Join(can, ", "))
 		p.Status, p.Message = http.StatusMethodNotAllowed, fmt.Sprintf("%s cannot be done with %s", r.Method, r.URL.Path)
 	}
 	s.fail(w, p)

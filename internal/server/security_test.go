@@ -296,6 +296,9 @@ func TestWhatIsNoCallOfTheAPIIsAProblem(t *testing.T) {
 		if err := json.Unmarshal([]byte(body), &p); err != nil || status != want || p.Status != want || p.Message == "" || h.Get("Content-Type") != "application/json" {
 			t.Errorf("%s: %d %s", call, status, body)
 		}
+		if allow := h.Get("Allow"); (allow == "") != (want == http.StatusNotFound) || path == "/api/v1/apps" && allow != "GET, HEAD" {
+			t.Errorf("%s: it may be called with %q", call, allow)
+		}
 	}
 	if status, _, _ := v.do(http.MethodPost, "/healthz", ""); status != http.StatusMethodNotAllowed {
 		t.Errorf("POST /healthz: %d", status)

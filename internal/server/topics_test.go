@@ -123,7 +123,7 @@ func TestTopicsThatAreNoneAreRefused(t *testing.T) {
 		"topics=apps,":         `"" is none`,
 		"topics=apps&topics=x": "topics: want it once",
 		"topics=" + strings.Repeat("app:a/b,", 50) + "apps": "topics: want at most 50",
-		"topics=app:team-a/shop&filter=state:failed":         "filter: it is for the topic apps alone",
+		"topics=app:team-a/shop&filter=state:failed":        "filter: it is for the topic apps alone",
 	} {
 		status, body := d.call("ann", http.MethodGet, "/api/v1/stream?"+query, "")
 		if p := d.problem(body); status != http.StatusBadRequest || !strings.Contains(p.Message, want) {
