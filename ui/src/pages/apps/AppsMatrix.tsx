@@ -9,22 +9,18 @@ import { keyOf } from '../../live'
 import { useKeys } from '../../shell/keys'
 import type { Count } from './Apps'
 import { version } from './columns'
+import { byDelivery } from '../delivery'
 import { quote } from './filter'
 import { NoMatch, type NoMatchProps } from './NoMatch'
 import css from './Apps.module.css'
 
-const order = ['dev', 'development', 'test', 'qa', 'int', 'integration', 'stage', 'staging', 'preprod', 'pre-prod', 'prod', 'production']
 /** MOST columns are shown. */
 export const MOST = 12
 
 /** environments are the columns, '' being Apps without one: those with the most Apps, what comes early in a delivery left. */
 export function environments(all: readonly FacetCount[]): { columns: string[]; left: string[] } {
-  const rank = (e: string) => {
-    const i = order.findIndex((o) => e.toLowerCase() === o || e.toLowerCase().startsWith(o + '-'))
-    return e === '' ? 99 : i < 0 ? 50 : i
-  }
   const names = all.map((f) => f.value)
-  return { columns: names.slice(0, MOST).sort((a, b) => rank(a) - rank(b) || a.localeCompare(b)), left: names.slice(MOST) }
+  return { columns: names.slice(0, MOST).sort(byDelivery), left: names.slice(MOST) }
 }
 
 /** usual is the version that most of a component's Apps run; what differs from it is to be seen. */

@@ -4,6 +4,7 @@ import type { WallGroup } from '../../api/types'
 import { Num, StateGlyph, T, plain } from '../../components'
 import { useAppearance } from '../../shell/appearance'
 import { quote } from '../apps/filter'
+import { byDelivery } from '../delivery'
 import { cellSizes, draw, LETTERS, place, problemsIn, tally, type Sizes } from './cells'
 import css from './Wall.module.css'
 
@@ -17,9 +18,10 @@ export interface WallProps {
 /** Wall is a cell per App, worst first in each group. What it shows stands in words beside each group, and problems in a list. */
 export function Wall({ groups, total, by, large }: WallProps) {
   const sizes = useMemo(() => cellSizes(total, large), [total, large])
+  const ordered = useMemo(() => (by === 'environment' ? [...groups].sort((a, b) => byDelivery(a.name, b.name)) : groups), [groups, by])
   return (
     <ul className={css.wall}>
-      {groups.map((g) => (
+      {ordered.map((g) => (
         <Group key={g.name} group={g} by={by} sizes={sizes} />
       ))}
     </ul>
