@@ -36,7 +36,8 @@ export default function Overview() {
   const filter = within(scope, search.filter)
   const wall = useQuery(wallQuery(group, filter))
   const tv = search.tv === '1'
-  useKeys({ Escape: () => tv && void navigate({ search: (s) => ({ ...s, tv: undefined }) }) }, 'Overview')
+  const wallRef = useRef<HTMLElement>(null)
+  useKeys({ Escape: () => tv && void navigate({ search: (s) => ({ ...s, tv: undefined }) }), w: { run: () => wallRef.current?.querySelector<HTMLElement>('li a')?.focus(), label: 'The fleet' } }, 'Overview')
   if (wall.error && !wall.data)
     return (
       <Page title="Overview">
@@ -69,7 +70,7 @@ export default function Overview() {
   const big = data.total > BIG
   const lately = !tv && <Lately filter={filter} />
   const fleet = (
-    <section className="card" aria-labelledby="wall">
+    <section ref={wallRef} className="card" aria-labelledby="wall">
       <div className={css.cardHead}>
         <h2 id="wall">Fleet</h2>
         <div className={css.by} role="group" aria-label="Group by">
