@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"context"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"sync"
@@ -128,11 +129,13 @@ func (l *limiter) release(o outcome, sort string, took time.Duration, now time.T
 	}
 	usual := l.usual[sort]
 	switch {
-	case o == refused || o == late:
-		l.shrink(shrinkBusy, now)
+	case o == refused:
+		l.shrink(shrinkBusy, 1, now)
+	case o == late:
+		l.shrink(shrinkBusy, l.min, now)
 	case o == lost:
 	case usual > 0 && took > slowFloor && took > slowFactor*usual:
-		l.shrink(shrinkSlow, now)
+		l.shrink(shrinkSlow, l.min, now)
 	case full:
 		l.bound = min(l.bound+1/l.bound, l.max)
 	}
@@ -145,12 +148,13 @@ func (l *limiter) release(o outcome, sort string, took time.Duration, now time.T
 	l.admit()
 }
 
-func (l *limiter) shrink(by float64, now time.Time) {
+// shrink makes the bound smaller, to least at the least: a server that refuses may have a single seat for us.
+func (l *limiter) shrink(by, least float64, now time.Time) {
 	if now.Sub(l.shrunk) < shrinkRest {
 		return
 	}
 	l.shrunk = now
-	l.bound = max(l.bound*by, l.min)
+	l.bound = max(l.bound*by, min(least, l.bound))
 }
 
 func (l *limiter) admit() {
@@ -170,10 +174,54 @@ type limited struct {
 	next    http.RoundTripper
 }
 
+// A request that the API server refuses because it is busy takes its turn again, after a rest: nobody has seen it, and to
+// whoever sent it this is a longer queue. A server that refuses it for refusedFor gets its way.
+const (
+	refusedFor  = 30 * time.Second
+	firstRest   = 50 * time.Millisecond
+	longestRest = time.Second
+)
+
 func (t limited) RoundTrip(r *http.Request) (*http.Response, error) {
 	if q := r.URL.Query(); q.Get("watch") == "true" || q.Get("watch") == "1" || q.Get("follow") == "true" {
 		return t.next.RoundTrip(r)
 	}
+	began, rest := time.Now(), firstRest
+	for {
+		resp, err := t.turn(r)
+		if err != nil || resp.StatusCode != http.StatusTooManyRequests || time.Since(began) > refusedFor {
+			return resp, err
+		}
+		again, ok := replay(r)
+		if !ok {
+			return resp, nil
+		}
+		_ = resp.Body.Close() // it says that the server is busy, which is known
+		select {
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
+		case <-time.After(rest/2 + rand.N(rest/2)):
+		}
+		r, rest = again, min(2*rest, longestRest)
+	}
+}
+
+// replay gives a request as it was before it was sent.
+func replay(r *http.Request) (*http.Request, bool) {
+	again := r.Clone(r.Context())
+	if r.Body == nil || r.Body == http.NoBody {
+		return again, true
+	}
+	if r.GetBody == nil {
+		return nil, false
+	}
+	body, err := r.GetBody()
+	again.Body = body
+	return again, err == nil
+}
+
+// turn waits for a turn and sends the request.
+func (t limited) turn(r *http.Request) (*http.Response, error) {
 	limit, _ := r.Context().Value(timeLimit{}).(time.Duration)
 	if err := t.limiter.acquire(r.Context(), limit); err != nil {
 		return nil, err

@@ -3,8 +3,10 @@ package cluster
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -157,10 +159,16 @@ func TestLimiterAdapts(t *testing.T) {
 				l.release(refused, "GET pods", time.Millisecond, start)
 			}
 		}, func(b float64) bool { return b > 19 && b < 20 }},
-		"lasting refusals take it to its floor": {func(l *limiter) {
+		"lasting refusals take it to one at a time": {func(l *limiter) {
 			for i := range 20 {
 				l.inFlight = 10
 				l.release(refused, "GET pods", time.Millisecond, start.Add(time.Duration(i)*time.Second))
+			}
+		}, func(b float64) bool { return b == 1 }},
+		"lasting slowness takes it to its floor": {func(l *limiter) {
+			for i := range 40 {
+				l.inFlight = 10
+				l.release(late, "GET pods", time.Minute, start.Add(time.Duration(i)*time.Second))
 			}
 		}, func(b float64) bool { return b == 4 }},
 		"answers that become slow shrink it": {func(l *limiter) {
@@ -218,5 +226,74 @@ func TestWorkIsToldApartByMethodAndKind(t *testing.T) {
 		if got := sortOf(r); got != want {
 			t.Errorf("%s is %q, not %q", path, got, want)
 		}
+	}
+}
+
+// seats answers so many requests at a time, each after 10 ms, and refuses the others.
+type seats struct {
+	free   atomic.Int32
+	bodies chan string
+}
+
+func (s *seats) RoundTrip(r *http.Request) (*http.Response, error) {
+	defer s.free.Add(1)
+	if s.free.Add(-1) < 0 {
+		return &http.Response{StatusCode: http.StatusTooManyRequests, Body: http.NoBody}, nil
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	time.Sleep(10 * time.Millisecond) // of the bubble's clock
+	s.bodies <- string(body)
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+}
+
+func TestWhatIsRefusedTakesItsTurnAgain(t *testing.T) {
+	for name, tc := range map[string]struct {
+		seats  int32
+		code   int
+		within time.Duration
+	}{
+		"a server with two seats serves two hundred": {2, http.StatusOK, 10 * time.Second},
+		"a server with none gets its way":            {0, http.StatusTooManyRequests, refusedFor + 30*time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const n = 200
+				server := &seats{bodies: make(chan string, n)}
+				server.free.Store(tc.seats)
+				through := newLimiter(4, 128).wrap(server)
+				began := time.Now()
+				var all sync.WaitGroup
+				for range n {
+					all.Go(func() {
+						r, err := http.NewRequestWithContext(t.Context(), http.MethodPatch, "https://example.com/api/v1/nodes/x", strings.NewReader("whole"))
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						resp, err := through.RoundTrip(r)
+						if err != nil || resp.StatusCode != tc.code {
+							t.Errorf("%v, %v", resp, err)
+							return
+						}
+						if err := resp.Body.Close(); err != nil {
+							t.Error(err)
+						}
+					})
+				}
+				all.Wait()
+				if took := time.Since(began); took > tc.within {
+					t.Errorf("it took %v, more than %v", took, tc.within)
+				}
+				close(server.bodies)
+				for body := range server.bodies {
+					if body != "whole" {
+						t.Errorf("a request was sent again with the body %q", body)
+					}
+				}
+			})
+		})
 	}
 }

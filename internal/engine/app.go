@@ -35,6 +35,9 @@ type app struct {
 	refreshAt time.Time // when somebody asked to look at Git
 	rendered  rendered  // the last good render; guarded because repositories invalidate it
 	rewritten string    // history was replaced: deletions wait for approval
+	touched   int64     // number of the last move of a ref that this App read
+	drops     int64     // the first move since the App was clean: what it drops may have gone elsewhere then
+	clean     bool      // it was settled, with no deletion held up
 	announced bool      // what it wants at this revision is filed with its cluster: others may prune what it does not want
 
 	eyes atomic.Pointer[eyes] // how events are looked at; read by the watches
@@ -184,6 +187,32 @@ func (a *app) noteRewrite() {
 	if a.rewritten != "" {
 		a.mem.Rewritten, a.rewritten = a.rewritten, ""
 	}
+}
+
+// touch is invalidate for the n-th move of a ref.
+func (a *app) touch(n int64) {
+	a.invalidate()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.touched = n
+	if a.clean {
+		a.drops, a.clean = n, false
+	}
+}
+
+// settledClean notes that nothing of what the App dropped is still there.
+func (a *app) settledClean() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.clean = !a.pruneHeld
+}
+
+// hides reports whether the App cannot be rendered since a move that another, which drops something since the move drops, may
+// have handed it over in.
+func (a *app) hides(drops int64) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.rendered.err != nil && a.touched >= drops && !a.spec.Suspend && a.spec.Err == nil && !a.spec.Deleting
 }
 
 // invalidate makes the next step render again.

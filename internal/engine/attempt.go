@@ -212,6 +212,7 @@ func (e *Engine) settled(_ context.Context, a *app, spec App, c choice, req *Req
 		a.mem.LastRequest = req.ID
 	}
 	a.failure, a.plannedFor, a.unsettled = nil, spec.Generation, a.pruneHeld
+	a.settledClean()
 	if !a.pruneHeld {
 		a.mem.Rewritten = ""
 	}

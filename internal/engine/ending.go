@@ -43,6 +43,7 @@ func (e *Engine) finishOK(ctx context.Context, a *app, spec App, c choice) {
 	healthy := d
 	a.mem.Healthy = &healthy
 	a.failure, a.plannedFor, a.unsettled = nil, spec.Generation, a.pruneHeld
+	a.settledClean()
 	if !a.pruneHeld {
 		a.mem.Rewritten = ""
 	}

@@ -57,6 +57,8 @@ type Engine struct {
 	ctx context.Context // of Run; every step ends with it
 	wg  sync.WaitGroup
 
+	moves atomic.Int64 // of refs
+
 	mu         sync.Mutex
 	started    bool
 	listing    atomic.Bool // what is not known may still come
@@ -194,7 +196,9 @@ func (e *Engine) ForgetApp(key Key) {
 	e.mu.Lock()
 	a := e.apps[key]
 	delete(e.apps, key)
+	var repos []sourceRepo
 	if a != nil {
+		repos = a.repos
 		e.unlink(a)
 		a.forget()
 	}
@@ -202,6 +206,9 @@ func (e *Engine) ForgetApp(key Key) {
 	e.mu.Unlock()
 	if e.renders.saved != nil && a != nil {
 		e.renders.saved.put(key.String(), nil)
+	}
+	for _, sr := range repos {
+		waiting = append(waiting, sr.repo.awaited()...)
 	}
 	e.kickKeys(waiting)
 }

@@ -68,9 +68,12 @@ func (e *Engine) announce(ctx context.Context, a *app, spec App, conn *cluster.C
 	e.renderedOne(a)
 }
 
-// holdPrune says why pruning must wait: an App of the same repository is still to be rendered at this revision, and
-// may want what this one drops.
+// holdPrune says why pruning must wait: an App of the same repository is still to be rendered at this revision, or cannot be
+// since a commit that this App dropped something in, and may want what this one drops. An App that broke before holds nobody up.
 func (e *Engine) holdPrune(a *app) string {
+	a.mu.Lock()
+	drops := a.drops
+	a.mu.Unlock()
 	for _, sr := range a.repos {
 		sr.repo.mu.Lock()
 		users := keysOfUsers(sr.repo.users)
@@ -83,9 +86,16 @@ func (e *Engine) holdPrune(a *app) string {
 			if other == nil {
 				continue
 			}
-			if _, t := e.wires(other); t == a.target && other.undecided() {
+			if _, t := e.wires(other); t != a.target {
+				continue
+			}
+			switch {
+			case other.undecided():
 				sr.repo.await(a.key)
 				return "waiting for " + k.String() + " to be rendered at this revision"
+			case other.hides(drops):
+				sr.repo.await(a.key)
+				return "waiting for " + k.String() + ", which cannot be rendered at this revision and may want it"
 			}
 		}
 	}

@@ -124,12 +124,18 @@ func (e *Engine) wanted(ctx context.Context, a *app, spec App, conn *cluster.Clu
 		return nil, err
 	}
 	rec, _ := a.target.set(a.key).get(id)
+	now := e.prepareOptions(a, spec, conn, string(applied.Bundle))
+	before := now
+	before.Namespace = id.Namespace // the App may name another one since, which nobody has applied yet
 	for _, entry := range entries {
-		d, err := plan.PrepareOne(entry, rec.wave, e.prepareOptions(a, spec, conn, string(applied.Bundle)))
+		d, err := plan.PrepareOne(entry, rec.wave, now)
 		if err != nil {
 			return nil, err
 		}
 		if d.ID == id {
+			return &d, nil
+		}
+		if d, err = plan.PrepareOne(entry, rec.wave, before); err == nil && d.ID == id && d.Digest == rec.applied {
 			return &d, nil
 		}
 	}

@@ -197,9 +197,10 @@ func (r *repo) move(ref git.Ref, before refState, to git.Resolved, n news) {
 		pending = r.usersOf(ref)
 	}
 	r.mu.Unlock()
+	number := r.e.moves.Add(1)
 	for _, k := range affected {
 		if a := r.e.app(k); a != nil {
-			a.invalidate()
+			a.touch(number)
 			a.rewrite(n.rewritten)
 		}
 	}
