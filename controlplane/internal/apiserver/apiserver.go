@@ -127,7 +127,8 @@ func arguments(o Options) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(args, "--audit-policy-file="+policy, "--audit-log-path="+log), nil
+	const never = "1000000" // MB; 0 would put the log aside at 100 MB, and whoever reads along would lose their place
+	return append(args, "--audit-policy-file="+policy, "--audit-log-path="+log, "--audit-log-maxsize="+never), nil
 }
 
 const (
