@@ -57,12 +57,16 @@ func (e *env) changes() *cobra.Command {
 func (e *env) changeRows(changes []httpapi.Change) error {
 	var rows [][]string
 	for _, c := range changes {
-		what := changedWhat(c)
+		what, commit := changedWhat(c), c.Commit
+		if c.By != nil {
+			commit = c.By.SHA
+			what = cmp.Or(what, plain(c.By.Subject))
+		}
 		if c.Object != "" {
 			what = c.Object + "  " + what
 		}
 		rows = append(rows, []string{
-			stamped(c.At), c.App, c.Kind, cmp.Or(c.Outcome, "-"), shortSHA(cmp.Or(c.Commit, "-")), plain(who(c)), clip(what, 120),
+			stamped(c.At), c.App, c.Kind, cmp.Or(c.Outcome, "-"), shortSHA(cmp.Or(commit, "-")), plain(who(c)), clip(what, 120),
 		})
 	}
 	return e.rows([]string{"AT", "APP", "KIND", "OUTCOME", "REVISION", "WHO", "WHAT"}, rows)

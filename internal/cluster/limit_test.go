@@ -244,7 +244,7 @@ func (s *seats) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	time.Sleep(10 * time.Millisecond) // of the bubble's clock
+	<-time.After(10 * time.Millisecond) // of the bubble's clock
 	s.bodies <- string(body)
 	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
 }

@@ -69,6 +69,7 @@ type Engine struct {
 	dependents map[Key]map[Key]bool // App → Apps that depend on it
 	metrics    *Metrics
 	renders    renders
+	book       *logbook
 }
 
 // New makes an Engine; nothing happens before Run.
@@ -87,6 +88,7 @@ func New(o Options) *Engine {
 		targets:    map[string]*target{},
 		dependents: map[Key]map[Key]bool{},
 		metrics:    newMetrics(),
+		book:       newLogbook(),
 	}
 	if o.Owned != nil {
 		e.renders.saved = &batch{e: e, bucket: rendersBucket}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 
 	"plumb.cd/plumb/internal/bundle"
 	"plumb.cd/plumb/internal/git"
@@ -124,36 +125,68 @@ func changedBy(ctx context.Context, mirror *git.Mirror, c git.Commit) ([]string,
 	return common, nil
 }
 
+// logbook keeps change logs of repositories, for everybody who asks which commit changed an App. Safe for concurrent use.
+type logbook struct {
+	mu      sync.Mutex
+	logs    map[string][]*changeLog // by repository, newest first
+	touched touched
+}
+
+func newLogbook() *logbook { return &logbook{logs: map[string][]*changeLog{}, touched: touched{}} }
+
+// with is a log that holds a commit; nil when there is none to be had.
+func (b *logbook) with(ctx context.Context, mirrors *git.Store, at commitAt) *changeLog {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, log := range b.logs[at.url] {
+		if _, ok := log.at[at.sha]; ok {
+			return log
+		}
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	mirror, err := mirrors.Mirror(at.url)
+	if err != nil {
+		return nil
+	}
+	log, err := readChangeLog(ctx, mirror, at.sha, b.touched)
+	if err != nil {
+		return nil
+	}
+	logs := append([]*changeLog{log}, b.logs[at.url]...)
+	b.logs[at.url] = logs[:min(len(logs), maxChangeLogs)]
+	return log
+}
+
 // changer is the commit that last changed an App, at or before the one that it was rendered at. Where the log does not
 // reach back so far, it is that one.
-func (r *Rows) changer(ctx context.Context, a *app, d Deployed, at commitAt) *CommitView {
-	if log := r.logWith(ctx, at); log != nil {
+func (e *Engine) changer(ctx context.Context, a *app, d Deployed, at commitAt) *CommitView {
+	if log := e.book.with(ctx, e.o.Mirrors, at); log != nil {
 		if c, ok := log.last(at.sha, a.inputPaths(d, at)); ok {
 			v := viewOfCommit(c)
 			return &v
 		}
 	}
-	return r.e.commit(ctx, d)
+	return e.commit(ctx, d)
 }
 
-// logWith is a log that holds a commit; nil when there is none to be had.
-func (r *Rows) logWith(ctx context.Context, at commitAt) *changeLog {
-	for _, log := range r.logs[at.url] {
-		if _, ok := log.at[at.sha]; ok {
-			return log
-		}
-	}
-	mirror, err := r.e.o.Mirrors.Mirror(at.url)
-	if err != nil {
+// Changer is the commit behind a record of an App at a commit: the newest, up to it, that touched what the App reads now. nil:
+// the App is not known, or the commit cannot be read.
+func (e *Engine) Changer(ctx context.Context, key Key, commit string) *CommitView {
+	a := e.app(key)
+	if a == nil || commit == "" {
 		return nil
 	}
-	log, err := readChangeLog(ctx, mirror, at.sha, r.touched)
-	if err != nil {
+	a.mu.Lock()
+	revs := a.rendered.revs
+	a.mu.Unlock()
+	i := slices.IndexFunc(revs, func(rev bundle.Revision) bool { return rev.Tree != "" })
+	if i < 0 {
 		return nil
 	}
-	logs := append([]*changeLog{log}, r.logs[at.url]...)
-	r.logs[at.url] = logs[:min(len(logs), maxChangeLogs)]
-	return log
+	at := Deployed{Revisions: []bundle.Revision{{URL: revs[i].URL, Commit: commit, Tree: revs[i].Tree}}}
+	return e.changer(ctx, a, at, commitAt{revs[i].URL, commit})
 }
 
 // inputPaths are the directories and files of a revision that the App's render read; where that is not known any more, its

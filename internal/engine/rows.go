@@ -41,8 +41,6 @@ type Rows struct {
 	wake    chan struct{}
 
 	// Of Run alone.
-	logs    map[string][]*changeLog // by repository, newest first
-	touched touched
 }
 
 // changed is an App's bundle at a commit: what the commit that last changed it is remembered for.
@@ -68,7 +66,7 @@ const maxRowImages = 50
 func NewRows(e *Engine, notify func(Key)) *Rows {
 	return &Rows{
 		e: e, notify: notify, told: map[Key]toldFacts{}, images: map[object.Digest][]string{}, commits: map[changed]*CommitView{},
-		shown: map[Key]RowFacts{}, queue: map[Key]bool{}, wake: make(chan struct{}, 1), logs: map[string][]*changeLog{}, touched: touched{},
+		shown: map[Key]RowFacts{}, queue: map[Key]bool{}, wake: make(chan struct{}, 1),
 	}
 }
 
@@ -247,7 +245,7 @@ func (r *Rows) read(ctx context.Context, key Key) bool {
 	}
 	source := cmp.Or(want, have)
 	if at, ok := gitRevision(source); ok && !r.knowsCommit(changed{key, at}) {
-		commit := r.changer(ctx, a, *source, at)
+		commit := r.e.changer(ctx, a, *source, at)
 		r.mu.Lock()
 		keep(r.commits, changed{key, at}, commit)
 		r.mu.Unlock()

@@ -181,7 +181,7 @@ func TestTheCommitOfARowIsTheOneThatLastChangedTheApp(t *testing.T) {
 	if _, err := mirror.Update(t.Context(), git.Remote{URL: repo.Dir}, []git.Ref{{Branch: "main"}}); err != nil {
 		t.Fatal(err)
 	}
-	log, err := readChangeLog(t.Context(), mirror, fourth, s.rows.touched)
+	log, err := readChangeLog(t.Context(), mirror, fourth, s.rows.e.book.touched)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,7 +238,7 @@ func TestAMergeChangesOnlyWhatItSettles(t *testing.T) {
 	if _, err := mirror.Update(t.Context(), git.Remote{URL: repo.Dir}, []git.Ref{{Branch: "main"}}); err != nil {
 		t.Fatal(err)
 	}
-	log, err := readChangeLog(t.Context(), mirror, merge, s.rows.touched)
+	log, err := readChangeLog(t.Context(), mirror, merge, s.rows.e.book.touched)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,6 +54,7 @@ type Change struct {
 	Message string      `json:"message,omitempty"`
 	Fields  []FieldDiff `json:"fields,omitempty"` // of drift: left what Git says, right what it was changed to
 	Commit  string      `json:"commit,omitempty"`
+	By      *CommitRef  `json:"by,omitempty"`      // the commit, up to Commit, that last touched what the App reads; absent: not known
 	Repeats int         `json:"repeats,omitempty"` // this many of the same, in a row, were folded into this one
 	First   time.Time   `json:"first,omitzero"`    // of the repeats
 }

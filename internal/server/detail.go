@@ -31,6 +31,7 @@ type DetailEngine interface {
 	Deployments(ctx context.Context, key engine.Key, before int64, limit int) ([]engine.DeploymentView, int64, error)
 	DeploymentOf(ctx context.Context, key engine.Key, id string) (engine.DeploymentView, error)
 	DeploymentsBetween(ctx context.Context, key engine.Key, left, right engine.DeploymentView) ([]engine.CommitView, []engine.ImageChange, error)
+	Changer(ctx context.Context, key engine.Key, commit string) *engine.CommitView
 	TestRepository(ctx context.Context, key engine.Key) (engine.RepositoryAnswer, error)
 }
 

@@ -2,10 +2,12 @@ package server
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"plumb.cd/plumb/internal/engine"
 	"plumb.cd/plumb/internal/history"
@@ -57,10 +59,35 @@ func (d *details) changes(c *call) error {
 		return err
 	}
 	out.Items = append(out.Items, f.out...)
+	d.tellBy(c.Context(), out.Items)
 	if more {
 		out.Next = strconv.FormatInt(f.last, 10)
 	}
 	return c.reply(out)
+}
+
+// commitsTold bounds how long a list waits for the commits behind its lines. What is not known by then is left out.
+const commitsTold = time.Second
+
+// tellBy adds the commits that changes stem from.
+func (d *details) tellBy(ctx context.Context, changes []httpapi.Change) {
+	ctx, cancel := context.WithTimeout(ctx, commitsTold)
+	defer cancel()
+	for i := range changes {
+		if ch := &changes[i]; ch.Commit != "" {
+			ch.By = d.commitBehind(ctx, ch.App, ch.Commit)
+		}
+	}
+}
+
+// commitBehind is the commit that changed an App, of a record at a commit; nil when it is not known.
+func (s *Server) commitBehind(ctx context.Context, app, commit string) *httpapi.CommitRef {
+	namespace, name, _ := strings.Cut(app, "/")
+	key := engine.Key{Namespace: namespace, Name: name}
+	url := s.repositoryURL(key)
+	ref := commitRef(s.o.Engine.Changer(ctx, key, commit), url)
+	linked(s.o.List.Links, ref, url)
+	return ref
 }
 
 // wanted says whether the reader may see what happened to an App, and asked for it.

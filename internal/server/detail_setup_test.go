@@ -13,7 +13,8 @@ type detailStub struct {
 	compared engine.Compared
 	plan     engine.PlanState
 	logs     func(context.Context, engine.LogRequest, engine.LogReader) (int, error)
-	failure  error // of all of them
+	failure  error                         // of all of them
+	changers map[string]*engine.CommitView // by "namespace/name commit"
 }
 
 func (s *detailStub) Graph(context.Context, engine.Key, engine.GraphRequest) (engine.Forest, error) {
@@ -68,6 +69,10 @@ func (s *detailStub) DeploymentOf(context.Context, engine.Key, string) (engine.D
 
 func (s *detailStub) DeploymentsBetween(context.Context, engine.Key, engine.DeploymentView, engine.DeploymentView) ([]engine.CommitView, []engine.ImageChange, error) {
 	return nil, nil, s.failure
+}
+
+func (s *detailStub) Changer(_ context.Context, key engine.Key, commit string) *engine.CommitView {
+	return s.changers[key.String()+" "+commit]
 }
 
 func (s *detailStub) TestRepository(context.Context, engine.Key) (engine.RepositoryAnswer, error) {

@@ -389,6 +389,20 @@ func TestWhatHappensAgainAndAgainIsOneChange(t *testing.T) {
 	}
 }
 
+func TestChangesNameTheCommitBehindThem(t *testing.T) {
+	d := newDesk(t)
+	d.engine.changers = map[string]*engine.CommitView{shop.String() + " c0ffee": {SHA: "abad1dea", Subject: "shop: more memory (OPS-7)", Author: "Ann"}}
+	d.file(history.Event{Kind: history.Deployment, App: shop.String(), Attempt: "a1", Outcome: "Succeeded", Commit: "c0ffee"})
+	d.file(history.Event{Kind: history.Deployment, App: shop.String(), Attempt: "a2", Outcome: "Succeeded", Commit: "f00d", At: now.Add(time.Second)})
+	got := d.changesOf("ann", "kind=deployment").Items
+	if len(got) != 2 || got[0].By != nil || got[0].Commit != "f00d" {
+		t.Fatalf("whose commit is not known: %+v", got)
+	}
+	if by := got[1].By; by == nil || by.SHA != "abad1dea" || by.Subject != "shop: more memory (OPS-7)" || by.Author != "Ann" || got[1].Commit != "c0ffee" {
+		t.Errorf("whose commit is known: %+v, %+v", got[1], by)
+	}
+}
+
 func TestChangesOfManyPagesEndSomewhere(t *testing.T) {
 	d := newDesk(t)
 	for i := range 1200 {

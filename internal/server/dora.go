@@ -91,8 +91,14 @@ func (s *Server) dora(c *call) error {
 	out := doraView(dora.Measure(period, m.deployments, m.drift))
 	out.Scope, out.Measure = q.scope(), q.Measure
 	out.More = max(len(sample)-doraSample, 0)
+	ctx, cancel := context.WithTimeout(c.Context(), commitsTold)
+	defer cancel()
 	for _, d := range sample[:min(len(sample), doraSample)] {
-		out.Sample = append(out.Sample, deploymentOf(d))
+		one := deploymentOf(d)
+		if by := s.commitBehind(ctx, d.App, d.Commit); by != nil {
+			one.Commit = by
+		}
+		out.Sample = append(out.Sample, one)
 	}
 	if q.Per == "app" {
 		out.Apps = doraAppsOf(m)

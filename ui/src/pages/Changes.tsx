@@ -4,7 +4,7 @@ import { useCallback, useMemo } from 'react'
 import { problemOf } from '../api/client'
 import { changesQuery } from '../api/queries'
 import type { Change, FieldDiff } from '../api/types'
-import { Ago, Button, Chip, EmptyState, Icon, Problem, Skeleton, T, VirtualList, exact, plain, short } from '../components'
+import { Ago, Button, Chip, CommitRef, EmptyState, Icon, Problem, Skeleton, T, VirtualList, exact, plain, short } from '../components'
 import { pollWhileLive } from '../live'
 import { useKeys } from '../shell/keys'
 import { useScope, within } from '../shell/scope'
@@ -131,7 +131,7 @@ function Row({ change: c, day, onApp }: { change: Change; day: boolean; onApp: (
           </div>
           <p className={css.words}>
             {says(c)}
-            {c.commit && <code>{short(c.commit)}</code>}
+            {c.by ? <CommitRef commit={c.by} /> : c.commit && <code>{short(c.commit)}</code>}
             {c.manager && (
               <span className="muted">
                 tool: <T>{c.manager}</T>

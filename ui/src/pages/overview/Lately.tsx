@@ -1,7 +1,7 @@
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { changesQuery } from '../../api/queries'
-import { Ago, Icon, T, short } from '../../components'
+import { Ago, CommitRef, Icon, T, short } from '../../components'
 import { pollWhileLive } from '../../live'
 import { faceOf, sentenceOf } from '../changewords'
 import css from './Overview.module.css'
@@ -36,8 +36,14 @@ export function Lately({ filter }: { filter: string }) {
                 <T>{name || c.app}</T>
               </Link>
               <span className="cut muted">
-                {c.commit && <code>{short(c.commit)} </code>}
-                <T>{words}</T>
+                {c.by && !words ? (
+                  <CommitRef commit={c.by} brief />
+                ) : (
+                  <>
+                    {c.commit && <code>{short(c.by?.sha ?? c.commit)} </code>}
+                    <T>{words}</T>
+                  </>
+                )}
               </span>
               <span className="muted tnum">
                 <Ago at={c.at} />
