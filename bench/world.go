@@ -47,45 +47,71 @@ type thing struct {
 
 func (t thing) key() string { return t.kind + "/" + t.namespace + "/" + t.name }
 
+// opening begins a watch behind a resource version; empty: with what is there.
+type opening func(version string) (watch.Interface, error)
+
 // watchWorld starts the watches; they end with ctx.
 func watchWorld(ctx context.Context, c *kubernetes.Clientset, hub client.WithWatch) (*world, error) {
 	w := &world{objects: map[string]thing{}, listeners: map[int]func(thing){}}
-	o := metav1.ListOptions{LabelSelector: markLabel, TimeoutSeconds: new(int64)}
-	*o.TimeoutSeconds = 24 * 60 * 60
-	all := metav1.NamespaceAll
-	for _, open := range []func() (watch.Interface, error){
-		func() (watch.Interface, error) { return c.AppsV1().Deployments(all).Watch(ctx, o) },
-		func() (watch.Interface, error) { return c.CoreV1().ConfigMaps(all).Watch(ctx, o) },
-		func() (watch.Interface, error) { return c.CoreV1().Services(all).Watch(ctx, o) },
-		func() (watch.Interface, error) { return c.CoreV1().ServiceAccounts(all).Watch(ctx, o) },
-		func() (watch.Interface, error) { return c.NetworkingV1().Ingresses(all).Watch(ctx, o) },
-		func() (watch.Interface, error) {
-			return hub.Watch(ctx, &v1alpha1.AppList{}, &client.ListOptions{Raw: &metav1.ListOptions{TimeoutSeconds: o.TimeoutSeconds}})
+	all, day := metav1.NamespaceAll, int64(24*60*60)
+	from := func(version, selector string) metav1.ListOptions {
+		return metav1.ListOptions{LabelSelector: selector, TimeoutSeconds: &day, ResourceVersion: version, AllowWatchBookmarks: true}
+	}
+	now, err := c.CoreV1().ConfigMaps(all).List(ctx, metav1.ListOptions{Limit: 1}) // one version counts for all kinds
+	if err != nil {
+		return nil, err
+	}
+	for _, open := range []opening{
+		func(v string) (watch.Interface, error) {
+			return c.AppsV1().Deployments(all).Watch(ctx, from(v, markLabel))
+		},
+		func(v string) (watch.Interface, error) {
+			return c.CoreV1().ConfigMaps(all).Watch(ctx, from(v, markLabel))
+		},
+		func(v string) (watch.Interface, error) {
+			return c.CoreV1().Services(all).Watch(ctx, from(v, markLabel))
+		},
+		func(v string) (watch.Interface, error) {
+			return c.CoreV1().ServiceAccounts(all).Watch(ctx, from(v, markLabel))
+		},
+		func(v string) (watch.Interface, error) {
+			return c.NetworkingV1().Ingresses(all).Watch(ctx, from(v, markLabel))
+		},
+		func(v string) (watch.Interface, error) {
+			o := from(v, "")
+			return hub.Watch(ctx, &v1alpha1.AppList{}, &client.ListOptions{Raw: &o})
 		},
 	} {
-		events, err := open()
+		events, err := open(now.ResourceVersion)
 		if err != nil {
 			return nil, err
 		}
-		go w.follow(ctx, events, open)
+		go w.follow(ctx, now.ResourceVersion, events, open)
 	}
 	return w, nil
 }
 
-// follow watches until ctx ends. A watch that the API server ends (it does when a definition changes) begins again, with
-// what is there.
-func (w *world) follow(ctx context.Context, events watch.Interface, open func() (watch.Interface, error)) {
+// follow watches until ctx ends. A watch that the API server ends (it does when a definition changes, and when it has too much
+// to do) goes on where it was: to send all again would be a load that nobody but the bench makes.
+func (w *world) follow(ctx context.Context, version string, events watch.Interface, open opening) {
 	for {
 		for e := range events.ResultChan() {
 			at := time.Now()
-			if t, ok := read(e.Object); ok {
+			m, ok := e.Object.(metav1.Object)
+			switch {
+			case e.Type == watch.Error || !ok:
+				version = "" // it was too long ago
+			case e.Type == watch.Bookmark || version != "": // what comes first of a watch from nowhere is in no order
+				version = m.GetResourceVersion()
+			}
+			if t, ok := read(e.Object); ok && e.Type != watch.Bookmark {
 				t.at, t.deleted = at, e.Type == watch.Deleted
 				w.tell(t)
 			}
 		}
 		events.Stop()
 		var err error
-		if events, err = open(); err != nil {
+		if events, err = open(version); err != nil {
 			if ctx.Err() == nil {
 				w.mu.Lock()
 				w.lost = fmt.Errorf("a watch of the bench ended: %w", err)
