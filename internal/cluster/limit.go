@@ -12,7 +12,7 @@ import (
 )
 
 // startInFlight is the number of requests in flight before the API server has shown what it bears.
-const startInFlight = 32
+const startInFlight = 16
 
 const (
 	shrinkBusy = 0.6                    // at an answer of 429
@@ -21,25 +21,46 @@ const (
 	slowFactor = 8                      // times the usual latency
 	slowFloor  = 250 * time.Millisecond // faster than this is never slow
 	smoothing  = 0.05                   // of the usual latency
+	growFactor = 4                      // times the best latency: more in flight would only wait at the server
+	forgetting = 30 * time.Minute       // in which the best latency is forgotten
 )
 
 // limiter bounds the requests in flight, first come, first served. The bound grows by one for each round of successes
-// that filled it, and shrinks by a factor when the API server refuses or slows down. What is usual is known for each sort
-// of work: a Service, whose address takes the server seconds to find among ten thousand, says nothing of ConfigMaps.
+// that filled it and came about as fast as answers ever do, and shrinks by a factor when the API server refuses or slows down.
+// What is usual is known for each sort of work: a Service, whose address takes the server seconds to find among ten thousand,
+// says nothing of ConfigMaps.
 type limiter struct {
 	mu       sync.Mutex
 	bound    float64
 	min, max float64
 	inFlight int
-	waiting  list.List                // of chan struct{}
-	usual    map[string]time.Duration // by the sort of work
+	waiting  list.List          // of chan struct{}
+	usual    map[string]latency // by the sort of work
 	shrunk   time.Time
 	waited   time.Duration
 	answered time.Time // when the API server last said anything
 }
 
+// latency is how long answers to one sort of work take.
+type latency struct {
+	usual time.Duration // smoothed
+	best  time.Duration // the shortest, slowly forgotten: what the server takes when it has little else to do
+	at    time.Time     // of the last answer
+}
+
+func (l latency) with(took time.Duration, now time.Time) latency {
+	if l.usual == 0 {
+		return latency{took, took, now}
+	}
+	forgotten := min(float64(now.Sub(l.at))/float64(forgetting), 1)
+	l.usual += time.Duration(smoothing * float64(took-l.usual))
+	l.best = min(took, l.best+time.Duration(forgotten*float64(took-l.best)))
+	l.at = now
+	return l
+}
+
 func newLimiter(least, most int) *limiter {
-	return &limiter{bound: float64(min(max(startInFlight, least), most)), min: float64(least), max: float64(most), usual: map[string]time.Duration{}}
+	return &limiter{bound: float64(min(max(startInFlight, least), most)), min: float64(least), max: float64(most), usual: map[string]latency{}}
 }
 
 // acquire waits for a turn. An API server that is busy is waited for, however long the queue; one that answers nobody for as
@@ -127,23 +148,20 @@ func (l *limiter) release(o outcome, sort string, took time.Duration, now time.T
 	if o == served2xx || o == refused {
 		l.answered = now
 	}
-	usual := l.usual[sort]
+	known := l.usual[sort]
 	switch {
 	case o == refused:
 		l.shrink(shrinkBusy, 1, now)
 	case o == late:
 		l.shrink(shrinkBusy, l.min, now)
 	case o == lost:
-	case usual > 0 && took > slowFloor && took > slowFactor*usual:
+	case known.usual > 0 && took > slowFloor && took > slowFactor*known.usual:
 		l.shrink(shrinkSlow, l.min, now)
-	case full:
+	case full && (known.best == 0 || took <= growFactor*known.best):
 		l.bound = min(l.bound+1/l.bound, l.max)
 	}
 	if o == served2xx {
-		if usual == 0 {
-			usual = took
-		}
-		l.usual[sort] = usual + time.Duration(smoothing*float64(took-usual))
+		l.usual[sort] = known.with(took, now)
 	}
 	l.admit()
 }

@@ -138,6 +138,24 @@ func TestLimiterAdapts(t *testing.T) {
 				l.release(served2xx, "GET pods", time.Millisecond, start)
 			}
 		}, func(b float64) bool { return b > 60 && b <= 128 }},
+		"it does not grow when more in flight only take longer": {func(l *limiter) {
+			l.inFlight = 1
+			l.release(served2xx, "GET pods", time.Millisecond, start)
+			for range 2000 {
+				l.inFlight = int(l.bound)
+				l.release(served2xx, "GET pods", 8*time.Millisecond, start)
+				l.inFlight = 1
+				l.release(served2xx, "GET pods", time.Millisecond, start)
+			}
+		}, func(b float64) bool { return b == startInFlight }},
+		"it grows in the end when the server is farther away than it was": {func(l *limiter) {
+			l.inFlight = 1
+			l.release(served2xx, "GET pods", time.Millisecond, start)
+			for i := range 4000 {
+				l.inFlight = int(l.bound)
+				l.release(served2xx, "GET pods", 8*time.Millisecond, start.Add(time.Duration(i)*time.Second))
+			}
+		}, func(b float64) bool { return b > 2*startInFlight }},
 		"work of a sort that is always slow says nothing of the rest": {func(l *limiter) {
 			for i := range 200 {
 				at := start.Add(time.Duration(i) * time.Second)
@@ -158,7 +176,7 @@ func TestLimiterAdapts(t *testing.T) {
 				l.inFlight = 10
 				l.release(refused, "GET pods", time.Millisecond, start)
 			}
-		}, func(b float64) bool { return b > 19 && b < 20 }},
+		}, func(b float64) bool { return b == startInFlight*shrinkBusy }},
 		"lasting refusals take it to one at a time": {func(l *limiter) {
 			for i := range 20 {
 				l.inFlight = 10
