@@ -71,7 +71,7 @@ func spentBy(root int) spent {
 		if len(fields) < 15 {
 			continue
 		}
-		own := ticks(fields[11:13])       // utime, stime
+		own := ticks(fields[11:13])      // utime, stime
 		s.others += ticks(fields[13:15]) // cutime, cstime
 		switch {
 		case pid == root:
