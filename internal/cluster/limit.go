@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -193,7 +194,8 @@ type limited struct {
 }
 
 // A request that the API server refuses because it is busy takes its turn again, after a rest: nobody has seen it, and to
-// whoever sent it this is a longer queue. A server that refuses it for refusedFor gets its way.
+// whoever sent it this is a longer queue. A server that refuses it for refusedFor, or asks to be left alone for longer than the
+// second that API Priority and Fairness always asks for, gets its way.
 const (
 	refusedFor  = 30 * time.Second
 	firstRest   = 50 * time.Millisecond
@@ -207,7 +209,7 @@ func (t limited) RoundTrip(r *http.Request) (*http.Response, error) {
 	began, rest := time.Now(), firstRest
 	for {
 		resp, err := t.turn(r)
-		if err != nil || resp.StatusCode != http.StatusTooManyRequests || time.Since(began) > refusedFor {
+		if err != nil || resp.StatusCode != http.StatusTooManyRequests || time.Since(began) > refusedFor || staysAway(resp) {
 			return resp, err
 		}
 		again, ok := replay(r)
@@ -222,6 +224,12 @@ func (t limited) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		r, rest = again, min(2*rest, longestRest)
 	}
+}
+
+// staysAway reports whether the server asks to be left alone for longer than a rest.
+func staysAway(resp *http.Response) bool {
+	seconds, err := strconv.Atoi(resp.Header.Get("Retry-After"))
+	return err == nil && time.Duration(seconds)*time.Second > longestRest
 }
 
 // replay gives a request as it was before it was sent.

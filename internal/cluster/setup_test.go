@@ -148,7 +148,7 @@ func (r *recorder) count(event string) int {
 	return n
 }
 
-const startLimit = 32
+const startLimit = 16
 
 var zero = resource.MustParse("0")
 

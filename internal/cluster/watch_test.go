@@ -234,6 +234,11 @@ func TestAnAPIServerThatAsksForAMomentIsNoLoss(t *testing.T) {
 	if err := c.WaitSynced(t.Context(), configMaps); err != nil {
 		t.Fatal(err)
 	}
+	cptest.Eventually(t, patience, "the sink is told", func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return r.synced > 0
+	})
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.lost) > 0 || r.synced != 1 || asked.Load() < 4 {
