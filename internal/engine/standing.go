@@ -18,9 +18,9 @@ const (
 	mostReads  = 24 // and where too many stand that are nobody's
 	crowd      = 8  // Apps that ask about a kind within crowdTime make one look for all of them
 	crowdTime  = 2 * time.Second
-	keepsFor   = 15 * time.Second // how long a look says what is absent
-	crowdedFor = time.Minute      // how long a place is known to have too many for one look
-	tooMany    = 5000             // objects of nobody's: more of them, and each namespace is looked at by itself
+	keepsFor   = 3 * time.Second // how long a look says what is absent: a plan may miss for so long what somebody else has just made
+	crowdedFor = time.Minute     // how long a place is known to have too many for one look
+	tooMany    = 5000            // objects of nobody's: more of them, and each namespace is looked at by itself
 	unlabelled = "!" + object.LabelApp
 )
 

@@ -161,7 +161,9 @@ func TestARepositoryIsAskedNowAndItsAnswerIsTold(t *testing.T) {
 		err = p.Call(http.MethodPost, "/api/v1/repositories/"+p.Namespace+"/"+name+"/test", nil, &out)
 		return out, err
 	}
-	p.Eventually("the Repositories are known", func() bool { _, err := test("closed"); return err == nil })
+	for _, name := range []string{"shop", "gone", "closed"} {
+		p.Eventually("the Repository "+name+" is known", func() bool { _, err := test(name); return err == nil })
+	}
 	if got, err := test("shop"); err != nil || !got.OK || got.Refs != 1 || got.Took <= 0 || got.Problem != nil {
 		t.Errorf("a good one: %+v %v", got, err)
 	}

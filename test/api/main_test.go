@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"plumb.cd/plumb/internal/fault"
 	"plumb.cd/plumb/internal/httpapi"
 	"plumb.cd/plumb/test/e2e/harness"
 )
@@ -35,9 +36,13 @@ func at(p *harness.Env, app, call string, query ...string) string {
 
 // known waits until the daemon knows of an App that was just made.
 func known(p *harness.Env, app string) {
-	p.Eventually("the App is known", func() bool {
+	p.Eventually("the App is known, and its repository and cluster have answered", func() bool {
 		status, _ := p.Read("/api/v1/apps/" + p.Namespace + "/" + app)
-		return status == http.StatusOK
+		if status != http.StatusOK {
+			return false
+		}
+		_, body := p.Read("/api/v1/apps/" + p.Namespace + "/" + app + "/graph")
+		return !strings.Contains(body, string(fault.Initializing))
 	})
 }
 
