@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,7 +34,12 @@ func TestEveryFieldNamesThePlaceAndTheCommitThatSetIt(t *testing.T) {
 			spec = "source: {repository: shop, path: chart, helm: {values: {size: 5}}}"
 		}
 		p.App(app, spec)
-		p.WaitSynced(app, repo.Head())
+		p.WaitState(app, "Synced")
+		enough := map[string][]string{"prod": {tagged, painted}, "chart": {painted}, "secret": {start, tagged, painted}}[app]
+		p.Eventually(app+" is synced with all that touches it", func() bool { // a later commit that does not is no news
+			v := p.View(app)
+			return v.State == "Synced" && slices.Contains(enough, v.Applied)
+		})
 	}
 	ask := func(app, object, field string) httpapi.Blame {
 		t.Helper()
