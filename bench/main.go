@@ -113,6 +113,8 @@ func (c config) wants(measure string) bool {
 	return len(c.only) == 0 || slices.Contains(c.only, measure)
 }
 
+func (c config) wantsAct(a act) bool { return c.wants(a.name) || a.with != "" && c.wants(a.with) }
+
 func (c config) check() error {
 	for _, name := range c.only {
 		if !slices.Contains(measures(), name) {
@@ -153,7 +155,7 @@ func run(ctx context.Context, c config) error {
 		}
 	}
 	for _, sc := range scenes {
-		if !slices.ContainsFunc(sc.acts, func(a act) bool { return c.wants(a.name) }) || ctx.Err() != nil {
+		if !slices.ContainsFunc(sc.acts, func(a act) bool { return c.wantsAct(a) }) || ctx.Err() != nil {
 			continue
 		}
 		if err := sc.play(ctx, c, r); err != nil {

@@ -33,6 +33,26 @@ type rawRun struct {
 	took, cpu, server time.Duration
 }
 
+func meanOf(a, b rawRun) rawRun {
+	return rawRun{took: (a.took + b.took) / 2, cpu: (a.cpu + b.cpu) / 2, server: (a.server + b.server) / 2}
+}
+
+// planeRests returns when the control plane has used less than a tenth of a core for a second.
+func (s *stage) planeRests(ctx context.Context) error {
+	for end := time.Now().Add(s.world.patience); time.Now().Before(end); {
+		before := cpuOf(s.plane.pid())
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
+		if cpuOf(s.plane.pid())-before < time.Second/10 {
+			return nil
+		}
+	}
+	return fmt.Errorf("the control plane does not come to rest within %v", s.world.patience)
+}
+
 // rawSync applies the groups of objects with client-go alone, parallel groups at a time, and waits until they are healthy:
 // the limit of a first sync.
 func (s *stage) rawSync(ctx context.Context, mark string, groups [][]*unstructured.Unstructured) (rawRun, error) {

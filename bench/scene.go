@@ -17,21 +17,23 @@ type scene struct {
 type act struct {
 	name string // for -only
 	run  func(context.Context, *stage, *report) error
+	with string // asking for this measure asks for the act too
 }
 
 var scenes = []scene{
 	{func(c config) shape { return monorepoShape(c.apps) }, []act{
-		{"sync", measureSync}, {"commit", measureCommit}, {"drift", measureDrift}, {"steady", measureSteady}, {"restart", measureRestart}, {"writes", measureWrites},
+		{name: "sync", run: measureSync}, {name: "commit", run: measureCommit}, {name: "drift", run: measureDrift}, {name: "steady", run: measureSteady}, {name: "restart", run: measureRestart}, {name: "writes", run: measureWrites},
 	}},
-	{func(c config) shape { return clocksShape(c.apps) }, []act{{"clocks", measureClocks}}},
-	{func(c config) shape { return fluxShape(c.size["flux"]) }, []act{{"flux", measureSync}}},
-	{func(c config) shape { return manyShape(c.size["many"]) }, []act{{"many", measureSync}}},
-	{func(c config) shape { return wideShape(c.size["wide"]) }, []act{{"wide", measureWide}}},
-	{func(c config) shape { return bigShape(c.size["big"]) }, []act{{"big", measureBig}}},
-	{func(c config) shape { return monoShape(c.size["mono"]) }, []act{{"mono", measureMono}}},
-	{func(c config) shape { return fleetShape(c.size["fleet"]) }, []act{{"fleet", measureFleet}}},
-	{func(c config) shape { return neighboursShape(c.size["neighbours"]) }, []act{{"neighbours", measureNeighbours}}},
-	{func(c config) shape { return stormShape() }, []act{{"storm", measureStorm}}},
+	{func(c config) shape { return clocksShape(c.apps) }, []act{{name: "clocks", run: measureClocks}}},
+	{func(c config) shape { return fluxShape(c.size["flux"]) }, []act{{name: "flux", run: measureSync}}},
+	{func(c config) shape { return fluxShape(c.size["flux"]) }, []act{{name: "standing", run: measureStanding, with: "flux"}}},
+	{func(c config) shape { return manyShape(c.size["many"]) }, []act{{name: "many", run: measureSync}}},
+	{func(c config) shape { return wideShape(c.size["wide"]) }, []act{{name: "wide", run: measureWide}}},
+	{func(c config) shape { return bigShape(c.size["big"]) }, []act{{name: "big", run: measureBig}}},
+	{func(c config) shape { return monoShape(c.size["mono"]) }, []act{{name: "mono", run: measureMono}}},
+	{func(c config) shape { return fleetShape(c.size["fleet"]) }, []act{{name: "fleet", run: measureFleet}}},
+	{func(c config) shape { return neighboursShape(c.size["neighbours"]) }, []act{{name: "neighbours", run: measureNeighbours}}},
+	{func(c config) shape { return stormShape() }, []act{{name: "storm", run: measureStorm}}},
 }
 
 // measures are the names for -only, in the order in which they run.
@@ -63,7 +65,7 @@ func (sc scene) play(ctx context.Context, c config, r *report) (err error) {
 	}
 	defer s.close()
 	for i, a := range sc.acts {
-		if i > 0 && !c.wants(a.name) {
+		if i > 0 && !c.wantsAct(a) {
 			continue
 		}
 		step(a.name)

@@ -35,7 +35,7 @@ func measureSync(ctx context.Context, s *stage, r *report) error {
 			return err
 		}
 		note += fmt.Sprintf(", %.2f after", after.took.Seconds())
-		raw = rawRun{took: (before.took + after.took) / 2, cpu: (before.cpu + after.cpu) / 2, server: (before.server + after.server) / 2}
+		raw = meanOf(before, after)
 	}
 	f.report(r, s.shape, raw, note)
 	return nil
@@ -79,6 +79,7 @@ func (s *stage) rawRun(ctx context.Context, mark string) (rawRun, error) {
 // firstSync is what a first sync took.
 type firstSync struct {
 	created, healthy, synced, server time.Duration
+	half, most                       time.Duration // until half of the objects, and 90 % of them, were healthy
 	cpu                              spent
 	peak                             memory
 	asked                            requests
@@ -87,7 +88,7 @@ type firstSync struct {
 
 func (f firstSync) report(r *report, sh shape, raw rawRun, note string) {
 	n := len(sh.apps)
-	r.ratio(sh.title+": all objects healthy", seconds(f.healthy), seconds(raw.took), "s", note)
+	r.ratio(sh.title+": all objects healthy", seconds(f.healthy), seconds(raw.took), "s", note+fmt.Sprintf("; half of them after %.2f, 90 %% after %.2f", f.half.Seconds(), f.most.Seconds()))
 	r.ratio(sh.title+": every App says Synced", seconds(f.synced), seconds(raw.took), "s", fmt.Sprintf("creating the Apps took %.2f", f.created.Seconds()))
 	r.ratio(sh.title+": CPU of the control plane", seconds(f.server), seconds(raw.server), "CPU s", "the Apps themselves are objects too")
 	r.ratio(sh.title+": CPU of control plane and client together", seconds(f.server+f.cpu.total()), seconds(raw.cpu), "CPU s", "")
@@ -117,7 +118,16 @@ func (s *stage) timed(ctx context.Context, e expected, do func() error) (firstSy
 	if _, err := s.audit.since(); err != nil {
 		return f, err
 	}
-	healthy := s.world.expectCount(e.objects, func(t thing) bool { return t.mark == plumbMark && t.healthy && strings.HasPrefix(t.name, e.prefix) })
+	var half, most time.Time
+	healthy := s.world.expectCountBy(e.objects, func(t thing) bool { return t.mark == plumbMark && t.healthy && strings.HasPrefix(t.name, e.prefix) },
+		func(n int, at time.Time) {
+			if half.IsZero() && n*2 >= e.objects {
+				half = at
+			}
+			if most.IsZero() && n*10 >= e.objects*9 {
+				most = at
+			}
+		})
 	synced := s.syncedAt(e.apps, e.commit)
 	bytes, err := s.bytes(ctx)
 	if err != nil {
@@ -139,7 +149,7 @@ func (s *stage) timed(ctx context.Context, e expected, do func() error) (firstSy
 	if err != nil {
 		return f, err
 	}
-	f.healthy = last.at.Sub(began)
+	f.healthy, f.half, f.most = last.at.Sub(began), half.Sub(began), most.Sub(began)
 	if last, err = synced(running, fmt.Sprintf("%s: the %d Apps are Synced", e.title, len(e.apps))); err != nil {
 		return f, err
 	}

@@ -208,6 +208,11 @@ func (w *world) get(key string) (thing, bool) {
 
 // expectCount begins to wait until n things fit; a thing that no longer does is taken off again.
 func (w *world) expectCount(n int, fits func(thing) bool) func(context.Context, string) (thing, error) {
+	return w.expectCountBy(n, fits, func(int, time.Time) {})
+}
+
+// expectCountBy is expectCount, and tells how many fit whenever that may have changed, and when that was.
+func (w *world) expectCountBy(n int, fits func(thing) bool, count func(int, time.Time)) func(context.Context, string) (thing, error) {
 	have := map[string]bool{}
 	return w.expect(func(t thing) bool {
 		if !t.deleted && fits(t) {
@@ -215,6 +220,7 @@ func (w *world) expectCount(n int, fits func(thing) bool) func(context.Context, 
 		} else {
 			delete(have, t.key())
 		}
+		count(len(have), t.at)
 		return len(have) >= n
 	})
 }
