@@ -142,9 +142,10 @@ func (s *stage) quiet() error {
 	return s.silence(2*time.Minute, requests.total)
 }
 
-// still is quiet with Events counted in, if that can be had within two minutes: as many as a thousand are told, three a second.
+// still is quiet with Events counted in, if that can be had: after much has happened they follow at fifty a second, and slower
+// where the API server is.
 func (s *stage) still() {
-	err := s.silence(2*time.Minute, func(q requests) int { return q.total() + q.Events })
+	err := s.silence(2*time.Minute+time.Duration(len(s.shape.apps))*time.Second/20, func(q requests) int { return q.total() + q.Events })
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "  not waited for:", err)
 	}

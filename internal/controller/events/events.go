@@ -1,10 +1,12 @@
 // Package events tells of Apps and Repositories by Kubernetes Events, for kubectl describe and whatever collects them. It
 // writes on transitions only: while nothing happens, nothing is written. Repeats within ten seconds are one Event with a
-// count, the API server is asked a few times a second at most, and who has something to tell never waits: what is too much
-// is dropped and counted.
+// count, and who has something to tell never waits. While much happens the API server gets a few a second, troubles first;
+// the rest follows when it has calmed down, a thousand within half a minute. Of what then waits only the newest of each matter
+// of a resource is told; that, and what is too much, is dropped and counted.
 package events
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +16,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/time/rate"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -63,22 +64,24 @@ type Options struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 
-	PerSecond float64       // Events written a second; 3
-	Burst     int           // before that counts; 50
+	PerSecond float64       // Events written a second while many come in, and on the average of hours; 3
+	AtOnce    int           // before any rate counts; 50
+	Peak      float64       // Events written a second while few come in; 50
+	Burst     int           // written beyond PerSecond, before the average counts; 10,000
 	Fold      time.Duration // repeats within this are one Event; ten seconds
-	Queue     int           // Events that wait; 1,000
+	Queue     int           // Events that wait; 10,000
 }
 
 // Recorder writes Events. Its methods other than Run never block.
 type Recorder struct {
-	o     Options
-	limit *rate.Limiter
-	wake  chan struct{}
+	o    Options
+	wake chan struct{}
 
 	mu      sync.Mutex
 	engine  Engine
+	pace    *pace
 	pending map[subject]*note
-	order   []subject             // of pending, oldest first
+	waiting [2]*list.List         // of the subjects of pending, oldest first: troubles, and the others
 	quiet   map[subject]time.Time // until when repeats are folded
 	changed map[subject]bool      // resources to look at; reason empty
 
@@ -102,6 +105,14 @@ type note struct {
 	count       int32
 	first, last time.Time
 	due         time.Time
+	place       *list.Element // in waiting
+}
+
+func (n *note) urgency() int {
+	if n.warning {
+		return 0
+	}
+	return 1
 }
 
 // New makes a Recorder; nothing is written before Run.
@@ -109,23 +120,29 @@ func New(o Options) *Recorder {
 	if o.PerSecond <= 0 {
 		o.PerSecond = 3
 	}
+	if o.AtOnce <= 0 {
+		o.AtOnce = 50
+	}
+	if o.Peak <= 0 {
+		o.Peak = 50
+	}
 	if o.Burst <= 0 {
-		o.Burst = 50
+		o.Burst = 10000
 	}
 	if o.Fold <= 0 {
 		o.Fold = 10 * time.Second
 	}
 	if o.Queue <= 0 {
-		o.Queue = 1000
+		o.Queue = 10000
 	}
 	return &Recorder{
-		o: o, limit: rate.NewLimiter(rate.Limit(o.PerSecond), o.Burst), wake: make(chan struct{}, 1),
+		o: o, wake: make(chan struct{}, 1), pace: newPace(o), waiting: [2]*list.List{list.New(), list.New()},
 		pending: map[subject]*note{}, quiet: map[subject]time.Time{}, changed: map[subject]bool{}, stood: map[subject]string{},
 		written: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "plumb_kubernetes_events_total", Help: "Kubernetes Events written, by reason.",
 		}, []string{"reason"}),
 		dropped: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "plumb_kubernetes_events_dropped_total", Help: "Kubernetes Events that were too many, or that the API server did not take.",
+			Name: "plumb_kubernetes_events_dropped_total", Help: "Kubernetes Events that a newer one overtook or that were too many, or that the API server did not take.",
 		}),
 	}
 }
@@ -214,84 +231,25 @@ func short(commit string) string {
 	return commit
 }
 
-// add files an Event, or counts it to the one of the same subject that waits.
-func (r *Recorder) add(s subject, warning bool, message string) {
-	now := r.o.Now()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if n := r.pending[s]; n != nil {
-		n.count, n.last, n.message = n.count+1, now, message
-		return
-	}
-	if len(r.order) >= r.o.Queue {
-		r.dropped.Inc()
-		return
-	}
-	n := &note{warning: warning, message: message, count: 1, first: now, last: now, due: now}
-	if until := r.quiet[s]; until.After(now) {
-		n.due = until
-	}
-	r.pending[s] = n
-	r.order = append(r.order, s)
-}
-
 // Run writes until ctx ends.
 func (r *Recorder) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for {
+	for ctx.Err() == nil {
+		r.inspect()
+		s, n, wait := r.take()
+		if n != nil {
+			r.write(ctx, s, *n)
+			continue
+		}
+		timer.Reset(wait)
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-r.wake:
 		case <-timer.C:
 		}
-		r.inspect()
-		next, err := r.flush(ctx)
-		if err != nil {
-			return nil // it is stopping
-		}
-		timer.Reset(next)
 	}
-}
-
-// flush writes what is due, and says when there is more.
-func (r *Recorder) flush(ctx context.Context) (next time.Duration, err error) {
-	for {
-		s, n, wait := r.take()
-		if n == nil {
-			return wait, nil
-		}
-		if err := r.limit.Wait(ctx); err != nil {
-			return 0, err
-		}
-		r.write(ctx, s, *n)
-	}
-}
-
-// take gives the oldest note that is due, or how long there is none.
-func (r *Recorder) take() (subject, *note, time.Duration) {
-	now := r.o.Now()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	wait := r.o.Fold
-	for i, s := range r.order {
-		n := r.pending[s]
-		if d := n.due.Sub(now); d > 0 {
-			wait = min(wait, d)
-			continue
-		}
-		r.order = append(r.order[:i], r.order[i+1:]...)
-		delete(r.pending, s)
-		r.quiet[s] = now.Add(r.o.Fold)
-		return s, n, 0
-	}
-	for s, until := range r.quiet {
-		if !until.After(now) {
-			delete(r.quiet, s)
-		}
-	}
-	return subject{}, nil, wait
+	return nil
 }
 
 // maxMessage is what the API server takes.
