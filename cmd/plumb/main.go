@@ -36,8 +36,8 @@ func run() int {
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Terminal: term.IsTerminal(int(os.Stderr.Fd())), Getenv: os.Getenv, Now: time.Now,
 	}, cli.Deps{
 		Version: version, Self: []string{self, "render-worker"}, Daemon: daemon.Run, Install: daemon.Install,
-		Manifest: func(image, namespace string) ([]byte, error) {
-			return install.Manifest(install.Options{Image: image, Namespace: namespace})
+		Manifest: func(o cli.ManifestOptions) ([]byte, error) {
+			return install.Manifest(install.Options{Image: o.Image, Namespace: o.Namespace})
 		},
 		Renderers: map[render.Kind]render.Renderer{
 			render.Plain: plain.New(), render.Kustomize: kustomize.New(charts), render.Helm: charts, render.Jsonnet: jsonnet.New(), render.CUE: cue.New(),

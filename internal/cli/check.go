@@ -136,7 +136,7 @@ func (e *env) tryOn(ctx context.Context, t *trial, plane, crds string) (done fun
 	}
 	raw, err := os.ReadFile(c.Kubeconfig)
 	if err == nil {
-		err = e.Install(ctx, raw, "", "plumb-system") // Apps among the objects are known kinds
+		err = e.Install(ctx, raw, ManifestOptions{Namespace: "plumb-system"}) // Apps among the objects are known kinds
 	}
 	if err != nil {
 		done()

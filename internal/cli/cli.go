@@ -28,10 +28,16 @@ type Streams struct {
 type Deps struct {
 	Version   string
 	Daemon    func(ctx context.Context, o DaemonOptions) error
-	Manifest  func(image, namespace string) ([]byte, error)
-	Install   func(ctx context.Context, kubeconfig []byte, image, namespace string) error // image "": definitions, roles and policies only
+	Manifest  func(ManifestOptions) ([]byte, error)
+	Install   func(ctx context.Context, kubeconfig []byte, o ManifestOptions) error
 	Renderers map[render.Kind]render.Renderer
 	Self      []string // the command that starts this program again, for render workers
+}
+
+// ManifestOptions say what is installed where.
+type ManifestOptions struct {
+	Image     string // of the daemon; empty: definitions, roles and policies only
+	Namespace string
 }
 
 // DaemonOptions are what plumb run takes.

@@ -44,7 +44,7 @@ func (l *lab) startDaemon() {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	if err := daemon.Install(l.t.Context(), admin, "", "plumb-system"); err != nil {
+	if err := daemon.Install(l.t.Context(), admin, cli.ManifestOptions{Namespace: "plumb-system"}); err != nil {
 		l.t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(l.t.Context()))

@@ -87,16 +87,15 @@ func (e *env) renderWorker() *cobra.Command {
 }
 
 func (e *env) install() *cobra.Command {
-	var image string
+	var m ManifestOptions
 	var apply bool
-	var namespace string
 	cmd := &cobra.Command{
 		Use: "install --image REF", Short: "Print the manifest that puts Plumb into a cluster, for kubectl apply; --apply applies it", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if image == "" {
+			if m.Image == "" {
 				return usageError{fmt.Errorf("--image is needed: nothing is published, build one with `make image`")}
 			}
-			manifest, err := e.Manifest(image, namespace)
+			manifest, err := e.Manifest(m)
 			if err != nil {
 				return usageError{err}
 			}
@@ -110,15 +109,15 @@ func (e *env) install() *cobra.Command {
 			}
 			ctx, cancel := e.withTimeout(cmd.Context(), 0)
 			defer cancel()
-			if err := e.Install(ctx, raw, image, namespace); err != nil {
+			if err := e.Install(ctx, raw, m); err != nil {
 				return cause(ctx, err)
 			}
-			e.say("Plumb is installed in namespace %s", namespace)
+			e.say("Plumb is installed in namespace %s", m.Namespace)
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&image, "image", "", "image of the daemon")
-	cmd.Flags().StringVar(&namespace, "in-namespace", "plumb-system", "namespace for the daemon")
+	cmd.Flags().StringVar(&m.Image, "image", "", "image of the daemon")
+	cmd.Flags().StringVar(&m.Namespace, "in-namespace", "plumb-system", "namespace for the daemon")
 	cmd.Flags().BoolVar(&apply, "apply", false, "apply it to the cluster of the kubeconfig")
 	return cmd
 }

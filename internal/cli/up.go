@@ -97,7 +97,7 @@ func (e *env) runUp(ctx context.Context, o upOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := e.Install(ctx, raw, "", "plumb-system"); err != nil {
+	if err := e.Install(ctx, raw, ManifestOptions{Namespace: "plumb-system"}); err != nil {
 		return fmt.Errorf("installing the definitions: %w", err)
 	}
 	log, err := os.OpenFile(filepath.Join(o.dir, "daemon.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)

@@ -23,7 +23,7 @@ func TestUpGivesTheDaemonWhatCommitsNameAndWhereTheyAreShown(t *testing.T) {
 	root := cli.New(cli.Streams{Out: &out, Err: t.Output(), Getenv: func(string) string { return "" }, Now: time.Now}, cli.Deps{
 		Version: "test",
 		Daemon:  func(_ context.Context, o cli.DaemonOptions) error { given = o; return enough },
-		Install: func(context.Context, []byte, string, string) error { return nil },
+		Install: func(context.Context, []byte, cli.ManifestOptions) error { return nil },
 	})
 	const jira, forge = `\b([A-Z]+-[0-9]+)\b=https://jira.example.com/browse/$1`, "git.example.com=gitlab"
 	root.SetArgs([]string{"up", "--dir", t.TempDir(), "--controlplane", binary, "--link", jira, "--forge", forge, "--facet-label", "cost-center,tier"})

@@ -561,7 +561,7 @@ func startAll(config *rest.Config) error {
 		return err
 	}
 	wake := &Wakers{}
-	shared.world = world{hub: hub, ledger: app.NewLedger(m.GetClient()), stub: &stub{
+	shared.world = world{hub: hub, ledger: app.NewLedger(hub, client.ObjectKey{Namespace: "default", Name: "uses"}), stub: &stub{
 		apps: map[engine.Key][]engine.App{}, gone: map[engine.Key]bool{}, says: map[engine.Key]engine.Snapshot{},
 		repos: map[engine.Key][]engine.Repository{}, looks: map[engine.Key]engine.RepositorySnapshot{}, hosts: map[string][]engine.Target{}, wake: wake,
 	}}

@@ -199,8 +199,8 @@ func RequestAnnotation(r engine.Request) (string, error) {
 func memory(a *v1alpha1.App) (m engine.Memory, err error) {
 	if s := a.Status; s.Memory == nil || len(s.Memory.Raw) == 0 {
 		if uses := a.Annotations[v1alpha1.AnnotationUses]; uses != "" {
-			if err := json.Unmarshal([]byte(uses), &m.Targets); err != nil {
-				return m, invalid("metadata.annotations["+v1alpha1.AnnotationUses+"]", "cannot be read: %v", err)
+			if m.Targets, err = Targets([]byte(uses)); err != nil {
+				return m, invalid("metadata.annotations["+v1alpha1.AnnotationUses+"]", "%v", err)
 			}
 		}
 		return m, nil

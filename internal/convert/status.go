@@ -210,6 +210,14 @@ func InUse(m engine.Memory) (string, error) {
 	return string(b), nil
 }
 
+// Targets reads what InUse wrote.
+func Targets(raw []byte) (out []engine.TargetUse, err error) {
+	if err := json.Unmarshal(raw, &out); err != nil {
+		return nil, fmt.Errorf("what the App uses cannot be read: %w", err)
+	}
+	return out, nil
+}
+
 // moment is t as it is stored: whole seconds, UTC; nil for the zero time.
 func moment(t time.Time) *metav1.Time {
 	if t.IsZero() {

@@ -117,7 +117,7 @@ func (p *parts) part(name string) *slog.Logger { return p.log.With("part", name)
 
 // makeEngine makes the engine and the controllers that tell it what people want.
 func (p *parts) makeEngine(ctx context.Context) error {
-	p.ledger, p.changes, p.wakers, p.rest = appctrl.NewLedger(p.direct), server.NewChanges(), &controller.Wakers{}, newTidy()
+	p.ledger, p.changes, p.wakers, p.rest = appctrl.NewLedger(p.direct, client.ObjectKey{Namespace: p.o.Namespace, Name: "plumb-uses." + p.o.Installation}), server.NewChanges(), &controller.Wakers{}, newTidy()
 	p.engine = engine.New(p.engineOptions())
 	p.witness.see(ctx, p.engine)
 	p.rows = engine.NewRows(p.engine, func(k engine.Key) { p.changes.Changed(k); p.notify.app(k) })

@@ -31,7 +31,7 @@ func daemonWith(t *testing.T, cp *cptest.ControlPlane, o cli.DaemonOptions) stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := Install(t.Context(), admin, "", "plumb-system"); err != nil {
+	if err := Install(t.Context(), admin, cli.ManifestOptions{Namespace: "plumb-system"}); err != nil {
 		t.Fatal(err)
 	}
 	ready := make(chan string, 1)

@@ -73,11 +73,26 @@ func established(ctx context.Context, c client.Client, name string) error {
 		for _, one := range conditions {
 			condition, _ := one.(map[string]any)
 			if condition["type"] == "Established" && condition["status"] == "True" {
-				return true, nil
+				return discovered(c, crd), nil
 			}
 		}
 		return false, nil
 	})
+}
+
+// discovered reports whether the API server's lists have the kind: they follow a moment after it is established.
+func discovered(c client.Client, crd *unstructured.Unstructured) bool {
+	group, _, _ := unstructured.NestedString(crd.Object, "spec", "group")
+	kind, _, _ := unstructured.NestedString(crd.Object, "spec", "names", "kind")
+	versions, _, _ := unstructured.NestedSlice(crd.Object, "spec", "versions")
+	for _, one := range versions {
+		version, _ := one.(map[string]any)
+		name, _ := version["name"].(string)
+		if _, err := c.RESTMapper().RESTMapping(schema.GroupKind{Group: group, Kind: kind}, name); err != nil && version["served"] == true {
+			return false
+		}
+	}
+	return true
 }
 
 // inCluster is the Cluster of the daemon itself, for people to see.

@@ -2,7 +2,10 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"testing"
+
+	"k8s.io/apimachinery/pkg/watch"
 
 	"plumb.cd/plumb/internal/gittest"
 	"plumb.cd/plumb/test/e2e/harness"
@@ -75,4 +78,42 @@ func TestOneOfTwoDaemonsWorksAndTheOtherTakesOver(t *testing.T) {
 	if v := value(q, "a"); v != "3" {
 		t.Errorf("the second daemon took over, and the value is %v", v)
 	}
+}
+
+// An App that names the finalizer in its manifest is written nothing before its first objects are applied but an entry in
+// the register that all Apps share. It must be enough.
+func TestNothingIsForgottenWhenADaemonIsKilledWithinAFirstSync(t *testing.T) {
+	t.Parallel()
+	lab := harness.NewLab(t, harness.AsProcess())
+	p := lab.Env(t)
+	accounts := p.Record("v1", "ServiceAccount")
+	account := func(name string) string {
+		return "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: " + name + "\n  " + wave("-1") + "\n"
+	}
+	p.App("first", "suspend: true\nsource: {repository: none}") // the daemon has met an App
+	for try := range 10 {
+		name := fmt.Sprint("shop-", try)
+		repo := p.Repo(name, gittest.Files{"account.yaml": account(name), "slow.yaml": deployment(name, "db:slow-2s")})
+		p.Apply(fmt.Sprintf(`
+apiVersion: plumb.cd/v1alpha1
+kind: App
+metadata: {name: %[1]s, finalizers: [plumb.cd/finalizer]}
+spec:
+  source: {repository: %[1]s}
+  sync: {pruneLimit: 100%%}
+  destination: {namespace: %[2]s}
+`, name, p.Namespace))
+		p.Eventually("the account is there", func() bool { return slices.Contains(accounts.Names(watch.Added), name) })
+		lab.Kill(t)
+		lab.LoseFiles(t)
+		bare := p.Status(name).Status.Memory == nil && p.Status(name).Annotations["plumb.cd/uses"] == ""
+		head := repo.Commit("main", "the account is not needed", gittest.Files{"slow.yaml": deployment(name, "db:slow-2s")})
+		lab.Restart(t)
+		p.WaitSynced(name, head)
+		p.Eventually("the account is pruned", func() bool { return p.Get("v1", "ServiceAccount", name) == nil })
+		if bare {
+			return
+		}
+	}
+	t.Error("no kill came before the App had a memory: nothing was tried")
 }

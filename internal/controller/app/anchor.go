@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -18,14 +19,53 @@ import (
 // anchorTries bounds how often an App that changes meanwhile is read again.
 const anchorTries = 5
 
-// SaveUses makes an App that is about to be applied for the first time stay until we let it go, and stores what it uses:
-// finalizer and annotation in one write. An App that has the finalizer stores the whole memory instead.
+// SaveUses makes an App that is about to be applied for the first time stay until we let it go, and stores what it uses. One
+// that has the finalizer from its creation on is entered in the register, in one write with others; one that does not gets
+// finalizer and annotation in a write of its own. Where neither can be, and once there is a memory, all of that is stored.
 func (l *Ledger) SaveUses(ctx context.Context, key engine.Key, m engine.Memory) error {
-	if e := l.get(key); e.uid == "" || e.anchored || e.stored > 0 {
+	switch e := l.get(key); {
+	case e.uid == "" || e.remembers || e.stored > 0:
 		return l.SaveMemory(ctx, key, m)
+	case e.anchored:
+		return l.enter(ctx, key, m)
 	}
 	defer l.lock(key)()
 	return l.anchor(ctx, key, m)
+}
+
+func (l *Ledger) enter(ctx context.Context, key engine.Key, m engine.Memory) error {
+	uses, err := convert.InUse(m)
+	if err != nil {
+		return err
+	}
+	err = l.register.add(ctx, types.UID(l.get(key).uid), json.RawMessage(uses))
+	if errors.Is(err, errNoRegister) {
+		return l.SaveMemory(ctx, key, m)
+	}
+	if err != nil {
+		return notStored(key, err)
+	}
+	return nil
+}
+
+// Begin reads what Apps without a memory use. It comes before the first App is told to the engine; exists says which Apps there are.
+func (l *Ledger) Begin(ctx context.Context, exists func(types.UID) bool) error {
+	return l.register.load(ctx, exists)
+}
+
+// recall completes what the engine is told of an App that has no memory yet with what is known of it here.
+func (l *Ledger) recall(app *v1alpha1.App, spec *engine.App) error {
+	if app.Status.Memory != nil {
+		l.register.drop(app.UID)
+		return nil
+	}
+	uses := l.register.of(app.UID)
+	if len(spec.Memory.Targets) > 0 || uses == nil {
+		return nil
+	}
+	var err error
+	spec.Memory.Targets, err = convert.Targets(uses)
+	return err
 }
 
 // anchor writes finalizer and annotation. It holds for the very version of the App that it looked at: what a cache has not

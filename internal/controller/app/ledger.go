@@ -25,7 +25,8 @@ const memoryOwner = client.FieldOwner("plumb-memory")
 
 // Ledger knows what was told and written about each App, and stores the engine's memory. It is the engine's MemoryStore.
 type Ledger struct {
-	hub client.Client
+	hub      client.Client
+	register *register
 
 	mu      sync.Mutex
 	entries map[engine.Key]entry
@@ -37,6 +38,7 @@ type entry struct {
 	writing    *sync.Mutex // held while the App's status is written, by whichever write
 	stored     int64       // version of the memory that is in the status
 	hasStatus  bool        // the App has a status, as far as is known
+	remembers  bool        // and it had a memory when the App was told
 	anchored   bool        // the App has our finalizer
 	moored     string      // resourceVersion that the App had when it got it, or was told with it
 	turn       time.Time   // when news of progress may be written
@@ -49,9 +51,10 @@ type entry struct {
 	at         time.Time           // of that write
 }
 
-// NewLedger makes a Ledger that writes through hub.
-func NewLedger(hub client.Client) *Ledger {
-	return &Ledger{hub: hub, entries: map[engine.Key]entry{}}
+// NewLedger makes a Ledger that reads and writes through hub, not through a cache. What Apps use that have no memory yet is in the
+// ConfigMap of that name; it is made when it is needed.
+func NewLedger(hub client.Client, register client.ObjectKey) *Ledger {
+	return &Ledger{hub: hub, register: newRegister(hub, register), entries: map[engine.Key]entry{}}
 }
 
 // SaveMemory returns when m, or a newer version of it, is stored in the App's status.
@@ -94,6 +97,7 @@ func (l *Ledger) SaveMemory(ctx context.Context, key engine.Key, m engine.Memory
 		return notStored(key, err)
 	}
 	l.change(key, func(e *entry) { e.stored, e.hasStatus = m.Version, true })
+	l.register.drop(types.UID(uid))
 	return nil
 }
 
@@ -152,7 +156,8 @@ func (l *Ledger) remember(key engine.Key, app *v1alpha1.App) {
 		if e.uid != uid {
 			e.stored = 0
 		}
-		e.hasStatus = app.Status.State != "" || app.Status.Memory != nil
+		e.remembers = app.Status.Memory != nil
+		e.hasStatus = app.Status.State != "" || e.remembers
 		e.uid, e.mark, e.version, e.finalizers = uid, mark, app.ResourceVersion, app.Finalizers
 		if e.anchored = controllerutil.ContainsFinalizer(app, v1alpha1.Finalizer); e.anchored {
 			e.moored = app.ResourceVersion
@@ -172,12 +177,20 @@ func (l *Ledger) unmoored(key engine.Key, app *v1alpha1.App) bool {
 
 func (l *Ledger) forget(key engine.Key) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	uid := l.entries[key].uid
 	delete(l.entries, key)
+	l.mu.Unlock()
+	l.register.drop(types.UID(uid))
 }
 
 func (l *Ledger) wrote(key engine.Key, rv string, s v1alpha1.AppStatus, memory int64, at time.Time) {
-	l.change(key, func(e *entry) { e.rv, e.wrote, e.at, e.stored, e.hasStatus = rv, &s, at, max(e.stored, memory), true })
+	var uid string
+	l.change(key, func(e *entry) {
+		e.rv, e.wrote, e.at, e.stored, e.hasStatus, uid = rv, &s, at, max(e.stored, memory), true, e.uid
+	})
+	if memory > 0 {
+		l.register.drop(types.UID(uid))
+	}
 }
 
 func (l *Ledger) lastWrite(key engine.Key) time.Time { return l.get(key).at }

@@ -4,11 +4,13 @@ import (
 	"testing"
 	"time"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"plumb.cd/plumb/internal/engine"
 )
 
 func TestNewsOfProgressTakeTurns(t *testing.T) {
-	l := NewLedger(nil)
+	l := NewLedger(nil, client.ObjectKey{})
 	now := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
 	key := func(i int) engine.Key { return engine.Key{Namespace: "n", Name: string(rune('a' + i))} }
 	for i := range progressBurst + 1 {

@@ -125,8 +125,12 @@ func (r *Reconciler) tell(ctx context.Context, key engine.Key, app *v1alpha1.App
 			return fmt.Errorf("adding the finalizer to App %s: %w", key, err)
 		}
 	}
+	spec := convert.App(app)
+	if err := r.ledger.recall(app, &spec); err != nil {
+		return fmt.Errorf("App %s: %w", key, err)
+	}
 	r.ledger.remember(key, app)
-	r.engine.SetApp(convert.App(app))
+	r.engine.SetApp(spec)
 	return nil
 }
 
@@ -139,6 +143,10 @@ func (r *Reconciler) fresh(ctx context.Context, app *v1alpha1.App) (bool, error)
 		began, err := versions(ctx, r.live)
 		if err != nil {
 			return false, fmt.Errorf("listing Apps: %w", err)
+		}
+		exists := func(uid types.UID) bool { _, ok := began[uid]; return ok }
+		if err := r.ledger.Begin(ctx, exists); err != nil {
+			return false, err
 		}
 		r.began = began
 	}

@@ -28,6 +28,7 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"plumb.cd/plumb/internal/cli"
 	"plumb.cd/plumb/internal/controller"
 	"plumb.cd/plumb/internal/cptest"
 	"plumb.cd/plumb/internal/daemon"
@@ -203,7 +204,7 @@ func (l *Lab) install() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), installed)
 	defer cancel()
-	if err := daemon.Install(ctx, admin, "", "plumb-system"); err != nil {
+	if err := daemon.Install(ctx, admin, cli.ManifestOptions{Namespace: "plumb-system"}); err != nil {
 		return err
 	}
 	config, err := restConfig(admin)
