@@ -14,6 +14,7 @@ type Bundle struct {
 	Renderer string        `json:"renderer"`
 	Objects  []Entry       `json:"objects"` // in the renderer's order
 	Warnings []string      `json:"warnings,omitempty"`
+	Parts    []Part        `json:"-"` // of Objects; none, or all of them in order
 	// Provenance of the render, not part of Digest.
 	Revisions []Revision    `json:"revisions,omitempty"`
 	Took      time.Duration `json:"took,omitempty"`

@@ -19,22 +19,28 @@ import (
 	"plumb.cd/plumb/internal/object"
 )
 
-// The stored form, version 1, integers little-endian:
+// The stored form, version 2, integers little-endian:
 //
-//	header  "plumbbdl", version (u32), size of the head (u32), blocks (u32), objects (u32), CRC-32 of head and tables (u32)
+//	header  "plumbbdl", version (u32), size of the head (u32), blocks (u32), objects (u32), size of the items (u32),
+//	        CRC-32 of head and tables (u32), CRC-32 of the items (u32)
 //	head    JSON of the bundle without its objects
-//	blocks  per block: offset from the end of the tables (u64), size (u32)
+//	blocks  per block: offset from the end of the items (u64), size (u32), objects (u32)
 //	index   per object, by hash: hash of group, kind and name (u64), block (u32), offset and size in the block (u32, u32)
+//	items   per object, in order: what Item says (see appendItems), then the parts
 //	data    the blocks: zstd frames (with their own checksums) of the entries' JSON, one after the other
 //
-// One object is found by a binary search and one block of about 64 KiB, whatever the size of the bundle.
+// One object is found by a binary search and one block of at most 64 KiB, whatever the size of the bundle. Where blocks end
+// depends on the objects near by alone, so that bundles that differ in one object have nearly all blocks in common.
 const (
 	magic      = "plumbbdl"
-	version    = 1
-	headerSize = len(magic) + 5*4
-	blockEntry = 12
+	version    = 2
+	headerSize = len(magic) + 7*4
+	blockEntry = 16
 	indexEntry = 20
 	blockGoal  = 64 << 10
+	// A block ends early, once it has blockLeast bytes, behind one object in blockOdds.
+	blockLeast = blockGoal / 8
+	blockOdds  = 16
 	// maxBlock bounds what a damaged or hostile file can make us allocate.
 	maxBlock = 256 << 20
 )
@@ -65,65 +71,66 @@ type location struct {
 
 // Encode gives the stored form of b. Equal bundles give equal bytes.
 func Encode(b Bundle) ([]byte, error) {
-	enc, err := encoder()
-	if err != nil {
-		return nil, err
+	frames := make([]frame, len(b.Objects))
+	for i, e := range b.Objects {
+		f, err := newFrame(e)
+		if err != nil {
+			return nil, fmt.Errorf("encoding %s: %w", e.ID(), err)
+		}
+		frames[i] = f
 	}
+	return encodeFrames(b, frames, nil)
+}
+
+// encodeFrames gives the stored form of a bundle whose objects are given by frames. Those without JSON are kept's.
+func encodeFrames(b Bundle, frames []frame, kept *keeper) ([]byte, error) {
 	h := head{Bundle: b}
-	h.Objects = nil
+	h.Objects, h.Parts = nil, nil
 	headJSON, err := json.Marshal(h)
 	if err != nil {
 		return nil, fmt.Errorf("encoding bundle %s: %w", b.Digest.Short(), err)
 	}
-	var data, raw, tables []byte
-	var blocks int
-	index := make([]location, 0, len(b.Objects))
-	flush := func() {
-		start := len(data)
-		data = enc.EncodeAll(raw, data)
-		tables = binary.LittleEndian.AppendUint64(tables, uint64(start))
-		tables = binary.LittleEndian.AppendUint32(tables, uint32(len(data)-start))
-		blocks++
-		raw = raw[:0]
+	p := packer{kept: kept, index: make([]location, 0, len(frames))}
+	if p.enc, err = encoder(); err != nil {
+		return nil, err
 	}
-	for _, e := range b.Objects {
-		frame, err := json.Marshal(e)
-		if err != nil {
-			return nil, fmt.Errorf("encoding %s: %w", e.ID(), err)
+	for i := range frames {
+		if err := p.add(&frames[i]); err != nil {
+			return nil, fmt.Errorf("encoding %s: %w", frames[i].item.ID, err)
 		}
-		if len(raw) > 0 && len(raw)+len(frame) > blockGoal {
-			flush()
-		}
-		if len(frame) > maxBlock {
-			return nil, fmt.Errorf("encoding %s: %d bytes, more than %d", e.ID(), len(frame), maxBlock)
-		}
-		index = append(index, location{hashID(e.ID()), uint32(blocks), uint32(len(raw)), uint32(len(frame))})
-		raw = append(raw, frame...)
 	}
-	if len(raw) > 0 {
-		flush()
+	if err := p.flush(); err != nil {
+		return nil, err
 	}
-	return assemble(headJSON, tables, index, data, blocks), nil
+	return p.assemble(headJSON, appendParts(appendItems(make([]byte, 0, 64*len(frames)), frames), b.Parts)), nil
 }
 
-func assemble(headJSON, tables []byte, index []location, data []byte, blocks int) []byte {
-	slices.SortStableFunc(index, func(a, b location) int { return cmp.Compare(a.hash, b.hash) })
-	for _, l := range index {
+func (p *packer) assemble(headJSON, items []byte) []byte {
+	slices.SortStableFunc(p.index, func(a, b location) int { return cmp.Compare(a.hash, b.hash) })
+	tables := make([]byte, 0, len(p.blocks)*blockEntry+len(p.index)*indexEntry)
+	for _, at := range p.blocks {
+		tables = binary.LittleEndian.AppendUint64(tables, at.offset)
+		tables = binary.LittleEndian.AppendUint32(tables, at.size)
+		tables = binary.LittleEndian.AppendUint32(tables, uint32(at.items))
+	}
+	for _, l := range p.index {
 		tables = binary.LittleEndian.AppendUint64(tables, l.hash)
 		tables = binary.LittleEndian.AppendUint32(tables, l.block)
 		tables = binary.LittleEndian.AppendUint32(tables, l.start)
 		tables = binary.LittleEndian.AppendUint32(tables, l.size)
 	}
 	sum := crc32.Update(crc32.ChecksumIEEE(headJSON), crc32.IEEETable, tables)
-	out := make([]byte, 0, headerSize+len(headJSON)+len(tables)+len(data))
+	out := make([]byte, 0, headerSize+len(headJSON)+len(tables)+len(items)+len(p.data))
 	out = append(out, magic...)
-	for _, n := range []int{version, len(headJSON), blocks, len(index)} {
+	for _, n := range []int{version, len(headJSON), len(p.blocks), len(p.index), len(items)} {
 		out = binary.LittleEndian.AppendUint32(out, uint32(n))
 	}
 	out = binary.LittleEndian.AppendUint32(out, sum)
+	out = binary.LittleEndian.AppendUint32(out, crc32.ChecksumIEEE(items))
 	out = append(out, headJSON...)
 	out = append(out, tables...)
-	return append(out, data...)
+	out = append(out, items...)
+	return append(out, p.data...)
 }
 
 // Decode reads what Encode wrote. An error has ErrCorrupt in its chain.
@@ -139,10 +146,12 @@ func Decode(stored []byte) (Bundle, error) {
 type reader struct {
 	at     io.ReaderAt
 	size   int64
+	items  int64  // offset of the items
 	data   int64  // offset of the blocks
 	head   []byte // JSON
 	blocks []byte
 	index  []byte
+	sums   [2]uint32 // of head and tables, and of the items
 }
 
 func open(at io.ReaderAt, size int64) (*reader, error) {
@@ -153,29 +162,56 @@ func open(at io.ReaderAt, size int64) (*reader, error) {
 	if string(header[:len(magic)]) != magic {
 		return nil, corrupt("it does not begin as one")
 	}
-	var n [5]uint32
+	var n [7]uint32
 	for i := range n {
 		n[i] = binary.LittleEndian.Uint32(header[len(magic)+4*i:])
 	}
 	if n[0] != version {
 		return nil, corrupt("format version %d, this program reads version %d", n[0], version)
 	}
-	headSize, blocks, objects := int64(n[1]), int64(n[2]), int64(n[3])
+	headSize, blocks, objects, items := int64(n[1]), int64(n[2]), int64(n[3]), int64(n[4])
 	rest := headSize + blocks*blockEntry + objects*indexEntry
-	if int64(headerSize)+rest > size {
+	if int64(headerSize)+rest+items > size {
 		return nil, corrupt("the tables are cut short")
 	}
 	buf := make([]byte, rest)
 	if _, err := at.ReadAt(buf, int64(headerSize)); err != nil {
 		return nil, corrupt("the tables are cut short")
 	}
-	if crc32.ChecksumIEEE(buf) != n[4] {
+	if crc32.ChecksumIEEE(buf) != n[5] {
 		return nil, corrupt("the tables are damaged (checksum)")
 	}
 	return &reader{
-		at: at, size: size, data: int64(headerSize) + rest, head: buf[:headSize],
-		blocks: buf[headSize : headSize+blocks*blockEntry], index: buf[headSize+blocks*blockEntry:],
+		at: at, size: size, items: int64(headerSize) + rest, data: int64(headerSize) + rest + items, head: buf[:headSize],
+		blocks: buf[headSize : headSize+blocks*blockEntry], index: buf[headSize+blocks*blockEntry:], sums: [2]uint32{n[5], n[6]},
 	}, nil
+}
+
+// catalog reads what the bundle says of its objects without their bodies.
+func (r *reader) catalog() (*Index, error) {
+	raw := make([]byte, r.data-r.items)
+	if _, err := r.at.ReadAt(raw, r.items); err != nil && len(raw) > 0 {
+		return nil, corrupt("the items are cut short")
+	}
+	if crc32.ChecksumIEEE(raw) != r.sums[1] {
+		return nil, corrupt("the items are damaged (checksum)")
+	}
+	x := &Index{head: r.head, sums: r.sums}
+	var err error
+	if x.Items, x.Parts, err = decodeItems(raw, r.objects()); err != nil {
+		return nil, corrupt("%v", err)
+	}
+	x.blocks = make([]blockAt, len(r.blocks)/blockEntry)
+	total := 0
+	for i := range x.blocks {
+		b := r.blocks[i*blockEntry:]
+		x.blocks[i] = blockAt{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint32(b[8:]), int(binary.LittleEndian.Uint32(b[12:]))}
+		total += x.blocks[i].items
+	}
+	if total != len(x.Items) {
+		return nil, corrupt("%d objects in blocks, %d in all", total, len(x.Items))
+	}
+	return x, nil
 }
 
 func (r *reader) objects() int { return len(r.index) / indexEntry }
@@ -190,17 +226,9 @@ func (r *reader) location(i int) location {
 
 // block reads and decompresses block i.
 func (r *reader) block(i int) ([]byte, error) {
-	if (i+1)*blockEntry > len(r.blocks) {
-		return nil, corrupt("no block %d", i)
-	}
-	offset := binary.LittleEndian.Uint64(r.blocks[i*blockEntry:])
-	size := int64(binary.LittleEndian.Uint32(r.blocks[i*blockEntry+8:]))
-	if offset > uint64(r.size) || r.data+int64(offset)+size > r.size {
-		return nil, corrupt("block %d is cut short", i)
-	}
-	packed := make([]byte, size)
-	if _, err := r.at.ReadAt(packed, r.data+int64(offset)); err != nil {
-		return nil, corrupt("block %d: %v", i, err)
+	packed, err := r.packed(i)
+	if err != nil {
+		return nil, err
 	}
 	dec, err := decoder()
 	if err != nil {
@@ -213,33 +241,79 @@ func (r *reader) block(i int) ([]byte, error) {
 	return raw, nil
 }
 
+// packed reads block i as it is stored.
+func (r *reader) packed(i int) ([]byte, error) {
+	if (i+1)*blockEntry > len(r.blocks) {
+		return nil, corrupt("no block %d", i)
+	}
+	offset := binary.LittleEndian.Uint64(r.blocks[i*blockEntry:])
+	size := int64(binary.LittleEndian.Uint32(r.blocks[i*blockEntry+8:]))
+	if offset > uint64(r.size) || r.data+int64(offset)+size > r.size {
+		return nil, corrupt("block %d is cut short", i)
+	}
+	packed := make([]byte, size)
+	if _, err := r.at.ReadAt(packed, r.data+int64(offset)); err != nil {
+		return nil, corrupt("block %d: %v", i, err)
+	}
+	return packed, nil
+}
+
 func (r *reader) all() (Bundle, error) {
 	var h head
 	if err := json.Unmarshal(r.head, &h); err != nil {
 		return Bundle{}, corrupt("head: %v", err)
 	}
-	at := make([]location, r.objects())
-	for i := range at {
-		at[i] = r.location(i)
+	x, err := r.catalog()
+	if err != nil {
+		return Bundle{}, err
 	}
-	slices.SortFunc(at, func(a, b location) int { return cmp.Or(cmp.Compare(a.block, b.block), cmp.Compare(a.start, b.start)) })
-	h.Objects = make([]Entry, 0, len(at))
-	current, raw := -1, []byte(nil)
-	for _, l := range at {
-		if int(l.block) != current {
-			var err error
-			if raw, err = r.block(int(l.block)); err != nil {
-				return Bundle{}, err
+	h.Parts = x.Parts
+	h.Objects, err = r.entries(x, nil)
+	return h.Bundle, err
+}
+
+// entries reads the objects at the given places of the index, in ascending order; nil: all.
+func (r *reader) entries(x *Index, want []int) ([]Entry, error) {
+	n := len(x.Items)
+	if want != nil {
+		n = len(want)
+	}
+	out := make([]Entry, 0, n)
+	next, first := 0, 0
+	for i := range x.blocks {
+		last := first + x.blocks[i].items
+		if want != nil {
+			for next < len(want) && want[next] < first {
+				next++
 			}
-			current = int(l.block)
+			if next == len(want) || want[next] >= last {
+				first = last
+				continue
+			}
 		}
-		e, err := decodeEntry(raw, l)
+		raw, err := r.block(i)
 		if err != nil {
-			return Bundle{}, err
+			return nil, err
 		}
-		h.Objects = append(h.Objects, e)
+		start := 0
+		for k := first; k < last; k++ {
+			l := location{start: uint32(start), size: uint32(x.Items[k].size)}
+			start += x.Items[k].size
+			if want != nil {
+				if next == len(want) || want[next] != k {
+					continue
+				}
+				next++
+			}
+			e, err := decodeEntry(raw, l)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, e)
+		}
+		first = last
 	}
-	return h.Bundle, nil
+	return out, nil
 }
 
 // find gives the entries of one group, kind and name, in every namespace.

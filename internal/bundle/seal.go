@@ -22,10 +22,7 @@ func Seal(renderer string, objects []Entry, warnings []string) (Bundle, error) {
 	for i, e := range objects {
 		body, err := Copy(e.Body)
 		if err != nil {
-			return Bundle{}, &fault.Error{
-				Class: fault.Invalid, Reason: fault.ObjectInvalid, Where: Where(e.Origin),
-				Message: fmt.Sprintf("%s has no JSON form: %s", e.ID(), err), Err: err,
-			}
+			return Bundle{}, noForm(e, err)
 		}
 		b.Objects[i] = Entry{Body: body, Origin: e.Origin, Random: slices.Clone(e.Random)}
 	}
@@ -34,19 +31,35 @@ func Seal(renderer string, objects []Entry, warnings []string) (Bundle, error) {
 	return b, err
 }
 
+func noForm(e Entry, err error) error {
+	return &fault.Error{
+		Class: fault.Invalid, Reason: fault.ObjectInvalid, Where: Where(e.Origin),
+		Message: fmt.Sprintf("%s has no JSON form: %s", e.ID(), err), Err: err,
+	}
+}
+
 func digest(objects []Entry) (object.Digest, error) {
-	parts := make([][]byte, len(objects))
+	lines := make([][]byte, len(objects))
 	for i, e := range objects {
 		d, err := BodyDigest(e.Body, e.Random)
 		if err != nil {
-			return "", &fault.Error{
-				Class: fault.Invalid, Reason: fault.ObjectInvalid, Where: Where(e.Origin), Message: err.Error(), Err: err,
-			}
+			return "", unsealable(e, err)
 		}
-		parts[i] = []byte(e.ID().String() + " " + string(d))
+		lines[i] = append(append(appendID(nil, e.ID()), ' '), d...)
 	}
-	slices.SortFunc(parts, bytes.Compare)
-	return object.DigestOf(parts...), nil
+	return sortedDigest(lines), nil
+}
+
+// sortedDigest is the digest of lines in their order as bytes. It sorts them.
+func sortedDigest(lines [][]byte) object.Digest {
+	slices.SortFunc(lines, bytes.Compare)
+	return object.DigestOf(lines...)
+}
+
+func unsealable(e Entry, err error) error {
+	return &fault.Error{
+		Class: fault.Invalid, Reason: fault.ObjectInvalid, Where: Where(e.Origin), Message: err.Error(), Err: err,
+	}
 }
 
 // BodyDigest is the digest of an object's canonical form without the values of its random leaves (object.Change paths).
@@ -66,7 +79,11 @@ func BodyDigest(body map[string]any, random []string) (object.Digest, error) {
 		}
 		body = c
 	}
-	return object.DigestValue(body)
+	canonical, err := appendCanonical(make([]byte, 0, 1024), body)
+	if err != nil {
+		return "", err
+	}
+	return object.DigestOf(canonical), nil
 }
 
 // ID names the entry as it was rendered: a namespace that the destination will give is empty still.

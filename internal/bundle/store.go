@@ -32,6 +32,8 @@ type Store struct {
 	size  int64
 	files map[object.Digest]*list.Element
 	order *list.List // of stored, most recently used first
+
+	young young
 }
 
 type stored struct {
@@ -79,20 +81,25 @@ func OpenStore(dir string, o StoreOptions) (*Store, error) {
 
 // Put stores b, in place of an earlier one of its digest (whose provenance is older).
 func (s *Store) Put(b Bundle) error {
-	path, err := s.path(b.Digest)
-	if err != nil {
-		return err
-	}
 	data, err := Encode(b)
 	if err != nil {
 		return err
 	}
+	s.young.put(b.Digest, nil, 0)
+	return s.store(b.Digest, data)
+}
+
+func (s *Store) store(d object.Digest, data []byte) error {
+	path, err := s.path(d)
+	if err != nil {
+		return err
+	}
 	if err := writeFile(s.dir, path, data); err != nil {
-		return fmt.Errorf("storing bundle %s: %w", b.Digest.Short(), err)
+		return fmt.Errorf("storing bundle %s: %w", d.Short(), err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.remember(b.Digest, int64(len(data)))
+	s.remember(d, int64(len(data)))
 	s.evict()
 	return nil
 }

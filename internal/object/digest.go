@@ -3,8 +3,7 @@ package object
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
-	"fmt"
+	"strconv"
 )
 
 // Digest is "sha256:" and 64 hexadecimal digits; the empty string means none.
@@ -13,11 +12,16 @@ type Digest string
 // DigestOf hashes the parts, each preceded by its length, so that moving a byte from one part to the next shows.
 func DigestOf(parts ...[]byte) Digest {
 	h := sha256.New()
+	var small [sha256.Size]byte
 	for _, p := range parts {
-		fmt.Fprintf(h, "%d:", len(p))
+		h.Write(append(strconv.AppendInt(small[:0], int64(len(p)), 10), ':'))
 		h.Write(p)
 	}
-	return Digest("sha256:" + hex.EncodeToString(h.Sum(nil)))
+	const prefix = "sha256:"
+	var out [len(prefix) + 2*sha256.Size]byte
+	copy(out[:], prefix)
+	hex.Encode(out[len(prefix):], h.Sum(small[:0]))
+	return Digest(out[:])
 }
 
 // Short is the first twelve digits, for people.
@@ -27,17 +31,4 @@ func (d Digest) Short() string {
 		return string(d)
 	}
 	return string(d[prefix : prefix+12])
-}
-
-// Canonical gives the one byte form of a JSON-like value: compact JSON, keys sorted, no HTML escaping of ours added.
-// Equal values give equal bytes. It fails only on values that JSON has no form for.
-func Canonical(v any) ([]byte, error) { return json.Marshal(v) }
-
-// DigestValue is the digest of a value's canonical form.
-func DigestValue(v any) (Digest, error) {
-	b, err := Canonical(v)
-	if err != nil {
-		return "", err
-	}
-	return DigestOf(b), nil
 }
