@@ -3,6 +3,7 @@ package apply_test
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -37,6 +38,7 @@ type world struct {
 	mu      sync.Mutex
 	wake    chan struct{}
 	status  map[object.ID]health.Status
+	version map[object.ID]int64 // that status is of
 	deleted map[object.ID]bool
 	started map[string]bool
 	ended   map[string]apply.HookOutcome
@@ -53,7 +55,7 @@ func newWorld(t testing.TB) *world {
 	}
 	t.Cleanup(c.Close)
 	return &world{t: t, c: c, ns: cp.Namespace(t), attempt: "one", wake: make(chan struct{}, 1),
-		status: map[object.ID]health.Status{}, deleted: map[object.ID]bool{},
+		status: map[object.ID]health.Status{}, version: map[object.ID]int64{}, deleted: map[object.ID]bool{},
 		started: map[string]bool{}, ended: map[string]apply.HookOutcome{}}
 }
 
@@ -75,8 +77,17 @@ func (w *world) Event(k cluster.EventKind, u *unstructured.Unstructured) {
 			delete(w.status, id)
 			return
 		}
-		w.status[id] = health.Compute(u, time.Now(), nil)
+		w.saw(id, u)
 	})
+}
+
+// saw files an object, unless a newer state of it is known: an answer may be read after the event that followed it. w.mu is held.
+func (w *world) saw(id object.ID, u *unstructured.Unstructured) {
+	version, err := strconv.ParseInt(u.GetResourceVersion(), 10, 64)
+	if err == nil && version < w.version[id] {
+		return
+	}
+	w.version[id], w.status[id] = version, health.Compute(u, time.Now(), nil)
 }
 
 func (w *world) Synced(schema.GroupVersionKind)      {}
@@ -111,7 +122,7 @@ func (w *world) Applied(s plan.Step, answer *unstructured.Unstructured) {
 	w.note(func() {
 		w.applied = append(w.applied, s.ID)
 		w.deleted[s.ID] = false
-		w.status[s.ID] = health.Compute(answer, time.Now(), nil)
+		w.saw(s.ID, answer)
 	})
 }
 

@@ -10,7 +10,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
-	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/watch"
 
 	"plumb.cd/plumb/internal/fault"
@@ -43,9 +42,10 @@ func (w *Watch) stream(ctx context.Context, m Mapping, o metav1.ListOptions, see
 	if seen == nil {
 		w.markSynced()
 	}
-	for events, told := json.NewDecoder(body), false; ; told = true {
-		var e event
-		if err := events.Decode(&e); err != nil {
+	events := &frames{from: body}
+	for told := false; ; told = true {
+		raw, err := events.next()
+		if err != nil {
 			switch {
 			case seen != nil:
 				return errEarly
@@ -54,31 +54,27 @@ func (w *Watch) stream(ctx context.Context, m Mapping, o metav1.ListOptions, see
 			}
 			return nil // cut or ended: the next request goes on from here, or says why it cannot
 		}
-		if err := w.take(e, &seen); err != nil {
+		if err := w.take(raw, &seen); err != nil {
 			return err
 		}
 	}
 }
 
-// event is one line of a watch.
-type event struct {
-	Type   watch.EventType
-	Object json.RawMessage
-}
-
-func (w *Watch) take(e event, seen *map[types.NamespacedName]bool) error {
-	if e.Type == watch.Error {
-		var st metav1.Status
-		if err := json.Unmarshal(e.Object, &st); err != nil {
-			return errStream
-		}
-		return &apierrors.StatusError{ErrStatus: st}
-	}
-	obj := &unstructured.Unstructured{}
-	if err := utiljson.Unmarshal(e.Object, &obj.Object); err != nil {
+// take reads an event, {"type": ..., "object": ...}, and tells the sink.
+func (w *Watch) take(raw []byte, seen *map[types.NamespacedName]bool) error {
+	e, err := object.Parse(raw)
+	if err != nil {
 		return errStream
 	}
-	switch e.Type {
+	kind, _ := e["type"].(string)
+	if kind == string(watch.Error) {
+		return failure(raw)
+	}
+	obj := &unstructured.Unstructured{}
+	if obj.Object, _ = e["object"].(map[string]any); obj.Object == nil {
+		return errStream
+	}
+	switch watch.EventType(kind) {
 	case watch.Bookmark:
 		if *seen != nil && obj.GetAnnotations()[metav1.InitialEventsAnnotationKey] == "true" {
 			w.caughtUp(*seen, obj.GetResourceVersion())
@@ -101,6 +97,15 @@ func (w *Watch) take(e event, seen *map[types.NamespacedName]bool) error {
 		w.version = obj.GetResourceVersion()
 	}
 	return nil
+}
+
+// failure is the error that an event of the type ERROR tells.
+func failure(raw []byte) error {
+	var e struct{ Object metav1.Status }
+	if json.Unmarshal(raw, &e) != nil {
+		return errStream
+	}
+	return &apierrors.StatusError{ErrStatus: e.Object}
 }
 
 func nameOf(obj *unstructured.Unstructured) types.NamespacedName {

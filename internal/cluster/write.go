@@ -10,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/client-go/rest"
 
 	"plumb.cd/plumb/internal/fault"
@@ -78,7 +77,7 @@ func patchBody(obj *unstructured.Unstructured, pre metadataOf) ([]byte, error) {
 		meta["resourceVersion"] = pre.version
 	}
 	root["metadata"] = meta
-	body, err := json.Marshal(root)
+	body, err := object.Canonical(root)
 	if err != nil {
 		return nil, &fault.Error{Class: fault.Invalid, Reason: fault.ObjectInvalid, Where: object.Of(obj).String(),
 			Message: "it has no JSON form"}
@@ -94,7 +93,7 @@ func (c *Cluster) Replace(ctx context.Context, obj *unstructured.Unstructured, o
 	if err != nil {
 		return nil, err
 	}
-	body, err := json.Marshal(obj.Object)
+	body, err := object.Canonical(obj.Object)
 	if err != nil {
 		return nil, &fault.Error{Class: fault.Invalid, Reason: fault.ObjectInvalid, Where: id.String(), Message: "it has no JSON form"}
 	}
@@ -176,10 +175,10 @@ func (c *Cluster) send(ctx context.Context, r *rest.Request, s subject) (*unstru
 	if err != nil {
 		return nil, classify(err, s)
 	}
-	out := &unstructured.Unstructured{}
-	if err := utiljson.Unmarshal(body, &out.Object); err != nil {
+	content, err := object.Parse(body)
+	if err != nil {
 		return nil, &fault.Error{Class: fault.Transient, Reason: fault.ClusterUnreachable, Where: s.place(),
 			Message: fmt.Sprintf("the API server's answer (%d) is no JSON object", code)}
 	}
-	return out, nil
+	return &unstructured.Unstructured{Object: content}, nil
 }

@@ -78,7 +78,11 @@ func (f *Fingerprinter) FingerprintBare(obj *unstructured.Unstructured) Record {
 }
 
 // Bare reports whether an object carries no managedFields at all: its server keeps none.
-func Bare(obj *unstructured.Unstructured) bool { return len(obj.GetManagedFields()) == 0 }
+func Bare(obj *unstructured.Unstructured) bool {
+	meta, _ := obj.Object["metadata"].(map[string]any)
+	list, _ := meta["managedFields"].([]any)
+	return len(list) == 0
+}
 
 // fingerprintFields records an object whose server keeps no managedFields: the fields that want states, with their live
 // values.
