@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"plumb.cd/plumb/internal/object"
 )
 
@@ -175,6 +177,22 @@ func (s *Store) Index(d object.Digest) (*Index, error) {
 	}
 	x.Digest = d
 	return x, nil
+}
+
+// Kinds lists the kinds of a bundle's objects, in the order in which they come first; ErrNotFound when it is absent.
+func (s *Store) Kinds(d object.Digest) ([]schema.GroupVersionKind, error) {
+	if entries, ok := s.young.get(d); ok && s.Has(d) {
+		x := Index{Items: make([]Item, len(entries))}
+		for i, e := range entries {
+			x.Items[i] = Item{ID: e.ID(), Version: versionOf(e.Body)}
+		}
+		return x.Kinds(), nil
+	}
+	x, err := s.Index(d)
+	if err != nil {
+		return nil, err
+	}
+	return x.Kinds(), nil
 }
 
 // Entries reads the objects at the given places of a bundle's index, in ascending order. ErrNotFound when the bundle is

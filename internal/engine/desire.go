@@ -7,7 +7,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"plumb.cd/plumb/internal/bundle"
 	"plumb.cd/plumb/internal/chart"
@@ -27,6 +26,7 @@ type input struct {
 	repo      *repo  // nil for a chart or a directory
 	namespace string // of the App
 	ref       git.Ref
+	former    object.Digest // the App's bundle before, whose objects may be kept; empty: there is none
 }
 
 // desire brings the App's bundle up to date with its sources: it renders when something that the last render read has
@@ -56,6 +56,9 @@ func (e *Engine) desire(ctx context.Context, a *app, spec App, where render.Targ
 		a.renders++
 		number := a.renders
 		a.mu.Unlock()
+		for i := range inputs {
+			inputs[i].former = have.bundle
+		}
 		next := e.renderOnce(ctx, a.key, request, spec, where, inputs)
 		if ctx.Err() != nil {
 			a.invalidate()
@@ -209,21 +212,61 @@ func (e *Engine) render(ctx context.Context, spec App, where render.Target, inpu
 			mounts["$"+in.source.Name] = in.files
 		}
 	}
-	var objects []transform.Object
+	draft, err := e.draft(ctx, spec, where, inputs, mounts, &out)
+	for _, in := range inputs {
+		if in.repo != nil {
+			out.traces = append(out.traces, sourceTrace{repo: in.repo, ref: in.ref, tree: in.revision.Tree, trace: in.files.Trace()})
+		}
+	}
+	if err == nil {
+		err = e.add(draft, began, &out)
+	}
+	if out.err = err; err != nil && draft.From != nil { // what was to be kept is no longer there
+		return e.render(ctx, spec, where, anew(inputs))
+	}
+	out.took = e.o.Now().Sub(began)
+	e.metrics.rendered(out.renderer, out.err, out.took)
+	return out
+}
+
+// anew are the inputs of a render that keeps nothing.
+func anew(inputs []input) []input {
+	inputs = slices.Clone(inputs)
+	for i := range inputs {
+		inputs[i].former = ""
+	}
+	return inputs
+}
+
+// draft renders every source. What of a former bundle is sure to be the same is kept, not rendered.
+func (e *Engine) draft(ctx context.Context, spec App, where render.Target, inputs []input, mounts map[string]*tree.FS, out *rendered) (bundle.Draft, error) {
 	for _, in := range inputs {
 		out.revs = append(out.revs, in.revision)
+	}
+	var objects []transform.Object
+	for _, in := range inputs {
 		if in.source.ValuesOnly {
 			continue
 		}
-		res, err := e.renderSource(ctx, in, where, mounts)
+		files, req, err := e.renderable(ctx, in, where, mounts)
 		if err != nil {
-			out.err = inSource(in.source, err)
-			break
+			return bundle.Draft{}, inSource(in.source, err)
 		}
-		out.renderer = string(res.Kind)
-		out.targeted = out.targeted || res.Kind == render.Helm
-		out.asked = append(out.asked, res.AskedAPIs...)
-		out.warnings = append(out.warnings, res.Warnings...)
+		p := e.partial(ctx, spec, inputs, files, req)
+		if p != nil {
+			if d, ok := e.kept(ctx, spec, p, out); ok {
+				return d, nil
+			}
+			files = p.files
+		}
+		res, err := e.o.Renderer.Render(ctx, files, req)
+		if err != nil {
+			return bundle.Draft{}, inSource(in.source, err)
+		}
+		out.note(res)
+		if d, ok := e.whole(ctx, spec, p, res.Objects, res.Warnings); ok {
+			return d, nil
+		}
 		for _, o := range res.Objects {
 			o.Origin.Source = in.source.Name
 			if in.source.Chart != nil {
@@ -233,17 +276,23 @@ func (e *Engine) render(ctx context.Context, spec App, where render.Target, inpu
 			objects = append(objects, transform.Object{Body: o.Body, Origin: o.Origin, Random: o.Random})
 		}
 	}
-	for _, in := range inputs {
-		if in.repo != nil {
-			out.traces = append(out.traces, sourceTrace{repo: in.repo, ref: in.ref, tree: in.revision.Tree, trace: in.files.Trace()})
-		}
+	objects, err := transform.Run(ctx, objects, spec.transforms())
+	if err != nil {
+		return bundle.Draft{}, err
 	}
-	if out.err == nil {
-		out.err = e.seal(ctx, spec, objects, began, &out)
+	entries := make([]bundle.Entry, 0, len(objects))
+	for _, o := range objects {
+		entries = append(entries, bundle.Entry{Body: o.Body, Origin: o.Origin, Random: o.Random})
 	}
-	out.took = e.o.Now().Sub(began)
-	e.metrics.rendered(out.renderer, out.err, out.took)
-	return out
+	return bundle.Draft{Pieces: []bundle.Piece{{Entries: entries}}}, nil
+}
+
+// note takes what a renderer said besides the objects.
+func (r *rendered) note(res render.Result) {
+	r.renderer = string(res.Kind)
+	r.targeted = r.targeted || res.Kind == render.Helm
+	r.asked = append(r.asked, res.AskedAPIs...)
+	r.warnings = append(r.warnings, res.Warnings...)
 }
 
 func inSource(s Source, err error) error {
@@ -251,14 +300,6 @@ func inSource(s Source, err error) error {
 		return err
 	}
 	return fmt.Errorf("source %s: %w", s.Name, err)
-}
-
-func (e *Engine) renderSource(ctx context.Context, in input, where render.Target, mounts map[string]*tree.FS) (render.Result, error) {
-	files, req, err := e.renderable(ctx, in, where, mounts)
-	if err != nil {
-		return render.Result{}, err
-	}
-	return e.o.Renderer.Render(ctx, files, req)
 }
 
 // renderable gives the files and the request of a source as its renderer gets them.
@@ -338,28 +379,6 @@ func dependencyFault(at string, ref chart.Reference, err error) error {
 		Next:    "run `helm dependency build` and commit charts/, or make the chart repository reachable",
 		Err:     err,
 	}
-}
-
-// seal transforms the objects and stores the bundle.
-func (e *Engine) seal(ctx context.Context, spec App, objects []transform.Object, began time.Time, out *rendered) error {
-	objects, err := transform.Run(ctx, objects, spec.transforms())
-	if err != nil {
-		return err
-	}
-	entries := make([]bundle.Entry, 0, len(objects))
-	for _, o := range objects {
-		entries = append(entries, bundle.Entry{Body: o.Body, Origin: o.Origin, Random: o.Random})
-	}
-	b, err := bundle.Seal(out.renderer, entries, out.warnings)
-	if err != nil {
-		return err
-	}
-	b.Revisions, b.Took = out.revs, e.o.Now().Sub(began)
-	if err := e.o.Bundles.Put(b); err != nil {
-		return err
-	}
-	out.bundle, out.count = b.Digest, len(entries)
-	return nil
 }
 
 func (s App) transforms() []transform.Step {

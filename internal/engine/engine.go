@@ -69,6 +69,7 @@ type Engine struct {
 	dependents map[Key]map[Key]bool // App → Apps that depend on it
 	metrics    *Metrics
 	renders    renders
+	did        did
 	book       *logbook
 }
 

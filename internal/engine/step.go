@@ -268,11 +268,11 @@ func (e *Engine) kindsOf(a *app, want Deployed, conn *cluster.Cluster) ([]schema
 		}
 	}
 	if a.kindsFor != want.Bundle {
-		b, err := e.o.Bundles.Get(want.Bundle)
+		kinds, err := e.o.Bundles.Kinds(want.Bundle)
 		if err != nil { // not stored any more; begin renders it again
 			return out, nil
 		}
-		a.kinds, a.kindsFor = bundleKinds(b), want.Bundle
+		a.kinds, a.kindsFor = kinds, want.Bundle
 	}
 	for _, k := range a.kinds {
 		add(k)

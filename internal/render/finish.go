@@ -30,7 +30,7 @@ func Finish(res Result, limits Limits) (Result, error) {
 		if err := check(o); err != nil {
 			return Result{}, err
 		}
-		if size += weigh(o.Body); size > limits.OutputBytes {
+		if size += Weigh(o.Body); size > limits.OutputBytes {
 			return Result{}, tooMuch(fmt.Sprintf("more than %d bytes of output", limits.OutputBytes))
 		}
 		id := IDOf(o.Body)
@@ -43,6 +43,12 @@ func Finish(res Result, limits Limits) (Result, error) {
 		seen[id] = o.Origin
 	}
 	return out, nil
+}
+
+// Allow reports whether an output of so many objects and bytes is within the limits.
+func (l Limits) Allow(objects int, bytes int64) bool {
+	l = l.orDefault()
+	return objects <= l.Objects && bytes <= l.OutputBytes
 }
 
 func (l Limits) orDefault() Limits {
@@ -259,21 +265,21 @@ func checkStrings(at Origin, who, field string, v any) error {
 	return invalid(at, bad[0])
 }
 
-// weigh estimates the size of a value as compact JSON.
-func weigh(v any) int64 {
+// Weigh estimates the size of a value as compact JSON: what Limits.OutputBytes counts.
+func Weigh(v any) int64 {
 	switch v := v.(type) {
 	case string:
 		return int64(len(v)) + 2
 	case map[string]any:
 		n := int64(2)
 		for k, e := range v {
-			n += int64(len(k)) + 4 + weigh(e)
+			n += int64(len(k)) + 4 + Weigh(e)
 		}
 		return n
 	case []any:
 		n := int64(2)
 		for _, e := range v {
-			n += 1 + weigh(e)
+			n += 1 + Weigh(e)
 		}
 		return n
 	default:

@@ -83,6 +83,9 @@ func firstOfChart(req Request) Ahead {
 }
 
 func firstOfPlain(req Request) Ahead {
+	if req.Plain.Only != nil {
+		return Ahead{Files: req.Plain.Only}
+	}
 	name, err := Clean(req.Path)
 	switch {
 	case err != nil:

@@ -67,6 +67,8 @@ type PlainOptions struct {
 	Recurse bool     `json:"recurse,omitempty"`
 	Include []string `json:"include,omitempty"` // globs over the path relative to Path ("*.yaml", "sub/**"); empty: *.yaml, *.yml, *.json
 	Exclude []string `json:"exclude,omitempty"`
+	// Only are the files to read, from the root of the tree, in place of those that are found: some of PlainFiles.
+	Only []string `json:"only,omitempty"`
 }
 
 // KustomizeOptions are applied on top of the overlay, in Kustomize's own terms.
