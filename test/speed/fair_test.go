@@ -66,14 +66,38 @@ func TestABigAppHoldsNoSmallOneUp(t *testing.T) {
 	}
 }
 
-// TestAnAPIServerThatLimitsUsIsWaitedForAndNothingFails gives the engine a few seats under API Priority and Fairness, and a
-// queue of eight: whatever is one too many is refused, and tried again within the same attempt.
+// TestAnAPIServerThatLimitsUsIsWaitedForAndNothingFails gives the engine a few seats under API Priority and Fairness: whatever is
+// one too many is refused with 429, and tried again within the same attempt.
 func TestAnAPIServerThatLimitsUsIsWaitedForAndNothingFails(t *testing.T) {
 	t.Parallel()
-	const apps = 30
+	tests := map[string]fewSeats{
+		"eight may queue": {apps: 30, attempts: 30, refused: 4 * 30, response: flowcontrolv1.LimitResponse{
+			Type: flowcontrolv1.LimitResponseTypeQueue, Queuing: &flowcontrolv1.QueuingConfiguration{Queues: 1, HandSize: 1, QueueLengthLimit: 8},
+		}},
+		// The API server asks those that it refuses to stay away for longer and longer, up to 32 seconds: an attempt may end over it.
+		"whoever finds no seat is refused": {apps: 12, attempts: 24, refused: 3 * 4 * 12, response: flowcontrolv1.LimitResponse{
+			Type: flowcontrolv1.LimitResponseTypeReject,
+		}},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tc.firstSync(t)
+		})
+	}
+}
+
+// fewSeats is a first sync of so many Apps, how many attempts it may take at the most, and how many writes may be refused.
+type fewSeats struct {
+	apps, attempts, refused int
+	response                flowcontrolv1.LimitResponse
+}
+
+func (f fewSeats) firstSync(t *testing.T) {
+	apps := f.apps
 	cp := cptest.Start(t, cptest.WithNodes(1), cptest.WithAudit())
 	namespace := cp.Namespace(t)
-	seats(t, cp)
+	seats(t, cp, f.response)
 	l := enginelab.New(t, cp)
 	repo, files := gittest.NewRepo(t), gittest.Files{}
 	var names []string
@@ -104,16 +128,43 @@ func TestAnAPIServerThatLimitsUsIsWaitedForAndNothingFails(t *testing.T) {
 	if refused == 0 {
 		t.Error("the API server refused nothing: the test tests nothing")
 	}
-	if attempts := l.Count(t, "plumb_deployment_seconds"); attempts != apps {
+	if attempts := l.Count(t, "plumb_deployment_seconds"); attempts > float64(f.attempts) {
 		t.Errorf("%d Apps took %.0f attempts", apps, attempts)
 	}
-	if writes != 4*apps || refused > writes {
+	if writes != 4*apps || refused > f.refused {
 		t.Errorf("%d writes of %d objects, and %d that were refused", writes, 4*apps, refused)
+	}
+	for resource, n := range standing(t, cp, namespace) {
+		if n != apps {
+			t.Errorf("of %d %s there are %d", apps, resource, n)
+		}
 	}
 }
 
+// standing counts what the Apps of a namespace have there, of each kind of fourObjects.
+func standing(t *testing.T, cp *cptest.ControlPlane, namespace string) map[string]int {
+	t.Helper()
+	out, ours := map[string]int{}, metav1.ListOptions{LabelSelector: "plumb.cd/app"}
+	c := cp.Client(t)
+	count := func(resource string, n int, err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[resource] = n
+	}
+	configs, err := c.CoreV1().ConfigMaps(namespace).List(t.Context(), ours)
+	count("ConfigMaps", len(configs.Items), err)
+	accounts, err := c.CoreV1().ServiceAccounts(namespace).List(t.Context(), ours)
+	count("ServiceAccounts", len(accounts.Items), err)
+	services, err := c.CoreV1().Services(namespace).List(t.Context(), ours)
+	count("Services", len(services.Items), err)
+	deployments, err := c.AppsV1().Deployments(namespace).List(t.Context(), ours)
+	count("Deployments", len(deployments.Items), err)
+	return out
+}
+
 // seats gives the engine's account one share of all that the API server does at a time, and waits until that is so.
-func seats(t *testing.T, cp *cptest.ControlPlane) {
+func seats(t *testing.T, cp *cptest.ControlPlane, response flowcontrolv1.LimitResponse) {
 	t.Helper()
 	none := int32(0)
 	one := int32(1)
@@ -121,9 +172,7 @@ func seats(t *testing.T, cp *cptest.ControlPlane) {
 	level, err := flow.PriorityLevelConfigurations().Create(t.Context(), &flowcontrolv1.PriorityLevelConfiguration{
 		ObjectMeta: metav1.ObjectMeta{Name: "narrow"},
 		Spec: flowcontrolv1.PriorityLevelConfigurationSpec{Type: flowcontrolv1.PriorityLevelEnablementLimited, Limited: &flowcontrolv1.LimitedPriorityLevelConfiguration{
-			NominalConcurrencyShares: &one, LendablePercent: &none, BorrowingLimitPercent: &none, LimitResponse: flowcontrolv1.LimitResponse{
-				Type: flowcontrolv1.LimitResponseTypeQueue, Queuing: &flowcontrolv1.QueuingConfiguration{Queues: 1, HandSize: 1, QueueLengthLimit: 8},
-			},
+			NominalConcurrencyShares: &one, LendablePercent: &none, BorrowingLimitPercent: &none, LimitResponse: response,
 		}},
 	}, metav1.CreateOptions{})
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 type asked struct {
 	verb, resource, version string
 	bookmarks               bool
+	namespace               string
 }
 
 // askedSince reads the requests of the engine after the first offset bytes of the log, and how long the log is.
@@ -34,7 +35,7 @@ func askedSince(t *testing.T, cp *cptest.ControlPlane, offset int) ([]asked, int
 	for line := range bytes.Lines(raw[offset:]) {
 		var e struct {
 			Verb, Stage, RequestURI, UserAgent string
-			ObjectRef                          struct{ Resource string }
+			ObjectRef                          struct{ Resource, Namespace string }
 		}
 		if err := json.Unmarshal(line, &e); err != nil {
 			t.Fatal(err)
@@ -47,7 +48,7 @@ func askedSince(t *testing.T, cp *cptest.ControlPlane, offset int) ([]asked, int
 			t.Fatal(err)
 		}
 		q := u.Query()
-		out = append(out, asked{e.Verb, e.ObjectRef.Resource, q.Get("resourceVersion"), q.Get("allowWatchBookmarks") == "true"})
+		out = append(out, asked{e.Verb, e.ObjectRef.Resource, q.Get("resourceVersion"), q.Get("allowWatchBookmarks") == "true", e.ObjectRef.Namespace})
 	}
 	return out, len(raw)
 }
