@@ -8,6 +8,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -69,10 +70,15 @@ func (c *Cluster) ListOwners(ctx context.Context, gvk schema.GroupVersionKind, n
 // ErrTooMany is in the chain of the error of a list that found more objects than were asked for at the most.
 var ErrTooMany = errors.New("there are more objects than were asked for")
 
-// ListSome is ListOwners for the objects that a label selector names. When there are more than most, they are not listed,
-// and ErrTooMany is in the chain of the error.
-func (c *Cluster) ListSome(ctx context.Context, gvk schema.GroupVersionKind, namespace, labelSelector string, most int) ([]Meta, error) {
-	out, err := c.listMeta(ctx, gvk, namespace, metav1.ListOptions{LabelSelector: labelSelector}, most)
+// ListSome is ListOwners for the objects that a label selector names, but for those that are called like one of but. When
+// there are more than most, they are not listed, and ErrTooMany is in the chain of the error.
+func (c *Cluster) ListSome(ctx context.Context, gvk schema.GroupVersionKind, namespace, labelSelector string, but []string, most int) ([]Meta, error) {
+	others := make([]fields.Selector, 0, len(but))
+	for _, name := range but {
+		others = append(others, fields.OneTermNotEqualSelector("metadata.name", name))
+	}
+	o := metav1.ListOptions{LabelSelector: labelSelector, FieldSelector: fields.AndSelectors(others...).String()}
+	out, err := c.listMeta(ctx, gvk, namespace, o, most)
 	if len(out) > most {
 		return nil, ErrTooMany
 	}

@@ -1,11 +1,12 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -166,19 +167,34 @@ func (c *Cluster) path(ctx context.Context, gvk schema.GroupVersionKind, id obje
 func (c *Cluster) send(ctx context.Context, r *rest.Request, s subject) (*unstructured.Unstructured, error) {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
-	code := http.StatusOK
-	result := r.MaxRetries(0).Do(ctx).StatusCode(&code)
-	if err := result.Error(); err != nil {
-		return nil, classify(err, s)
-	}
-	body, err := result.Raw()
+	body, err := r.MaxRetries(0).Stream(ctx)
 	if err != nil {
 		return nil, classify(err, s)
 	}
-	content, err := object.Parse(body)
+	defer body.Close()
+	answer := answers.Get().(*bytes.Buffer)
+	defer putAnswer(answer)
+	if _, err := answer.ReadFrom(body); err != nil {
+		return nil, classify(err, s)
+	}
+	content, err := object.Parse(answer.Bytes())
 	if err != nil {
 		return nil, &fault.Error{Class: fault.Transient, Reason: fault.ClusterUnreachable, Where: s.place(),
-			Message: fmt.Sprintf("the API server's answer (%d) is no JSON object", code)}
+			Message: "the API server's answer is no JSON object"}
 	}
 	return &unstructured.Unstructured{Object: content}, nil
+}
+
+// answers is scratch memory for what API servers answer.
+var answers = sync.Pool{New: func() any { return &bytes.Buffer{} }}
+
+// putAnswer gives scratch memory back, with nothing left in it.
+func putAnswer(b *bytes.Buffer) {
+	const keep = 1 << 20
+	if b.Cap() > keep {
+		return
+	}
+	clear(b.Bytes())
+	b.Reset()
+	answers.Put(b)
 }

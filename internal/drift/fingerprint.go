@@ -41,7 +41,7 @@ func (f *Fingerprinter) Fingerprint(obj *unstructured.Unstructured) (Record, err
 		return Record{}, fmt.Errorf("%s: %w", object.Of(obj), ErrUnowned)
 	}
 	r := f.record(obj)
-	r.Hash = f.hash(obj, es)
+	r.Hash = f.hash(obj, es, r.Schema)
 	return r, nil
 }
 
@@ -53,8 +53,13 @@ func (f *Fingerprinter) Baseline(obj *unstructured.Unstructured) (Record, error)
 		return Record{}, fmt.Errorf("%s: %w", object.Of(obj), ErrUnowned)
 	}
 	r := f.record(obj)
-	r.Hash = f.hash(obj, slices.DeleteFunc(es, f.people))
+	r.Hash = f.hash(obj, slices.DeleteFunc(es, f.people), r.Schema)
 	return r, nil
+}
+
+// Plain reports whether nobody's tools put anything on top of what we applied: Fingerprint and Baseline are the same.
+func (f *Fingerprinter) Plain(obj *unstructured.Unstructured) bool {
+	return !slices.ContainsFunc(entries(obj), f.people)
 }
 
 // FingerprintBare records an object whose server keeps no managedFields: all of it but its status and what the server
@@ -88,7 +93,7 @@ func Bare(obj *unstructured.Unstructured) bool {
 // values.
 func (f *Fingerprinter) fingerprintFields(obj *unstructured.Unstructured, want map[string]any) Record {
 	r := f.record(obj)
-	r.Hash = f.hashFields(obj, want)
+	r.Hash = f.hashFields(obj, want, r.Schema)
 	return r
 }
 
@@ -112,13 +117,13 @@ func (f *Fingerprinter) schema(obj *unstructured.Unstructured) string {
 	return s
 }
 
-func (f *Fingerprinter) hash(obj *unstructured.Unstructured, es []entry) Hash {
+func (f *Fingerprinter) hash(obj *unstructured.Unstructured, es []entry, schema string) Hash {
 	d := scratch.Get().(*digester)
 	defer scratch.Put(d)
 	d.start(f.pads, &f.rules)
 	d.buf = append(d.buf, 'M')
 	d.text(string(obj.GetUID()))
-	d.text(f.schema(obj))
+	d.text(schema)
 	ignored := f.rules.Ignores.ForObject(object.Of(obj))
 	var ours, people fieldsV1
 	for _, e := range es {
@@ -136,13 +141,13 @@ func (f *Fingerprinter) hash(obj *unstructured.Unstructured, es []entry) Hash {
 	return d.sum(f.pads)
 }
 
-func (f *Fingerprinter) hashFields(obj *unstructured.Unstructured, want map[string]any) Hash {
+func (f *Fingerprinter) hashFields(obj *unstructured.Unstructured, want map[string]any, schema string) Hash {
 	d := scratch.Get().(*digester)
 	defer scratch.Put(d)
 	d.start(f.pads, &f.rules)
 	d.buf = append(d.buf, 'W')
 	d.text(string(obj.GetUID()))
-	d.text(f.schema(obj))
+	d.text(schema)
 	ignored := f.rules.Ignores.ForObject(object.Of(obj))
 	d.fields(obj.Object, fieldsOf(want), nil, ignored.patterns())
 	return d.sum(f.pads)

@@ -45,15 +45,15 @@ func (l *eyes) print(obj *unstructured.Unstructured) drift.Record {
 	return r
 }
 
-// base is the fingerprint that an object is to have from now on, out of the answer to a write or a dry-run. What people's
-// tools put on top is no part of it, unless it is to stay.
-func (l *eyes) base(obj *unstructured.Unstructured, o plan.Options) drift.Record {
-	if drift.Bare(obj) || o.Merge {
-		return l.print(obj)
+// base is the fingerprint that an object is to have from now on, out of the answer to a write or a dry-run, whose own
+// fingerprint is live. What people's tools put on top is no part of it, unless it is to stay.
+func (l *eyes) base(obj *unstructured.Unstructured, live drift.Record, o plan.Options) drift.Record {
+	if drift.Bare(obj) || o.Merge || l.prints.Plain(obj) {
+		return live
 	}
 	r, err := l.prints.Baseline(obj)
 	if err != nil {
-		return l.print(obj)
+		return live
 	}
 	return r
 }

@@ -76,7 +76,7 @@ func (j *journal) Applied(step plan.Step, answer *unstructured.Unstructured) {
 		return
 	}
 	digest := j.run.desired[step.ID].Digest
-	o.base = t.look(a).base(answer, j.run.desired[step.ID].Options)
+	o.base = t.look(a).base(answer, o.live, j.run.desired[step.ID].Options)
 	o.base.Schema = t.names.one(o.base.Schema)
 	set.applied(step.ID, o, digest)
 	t.remember(o, digest)

@@ -259,7 +259,8 @@ func (e *Engine) verify(ctx context.Context, a *app, conn *cluster.Cluster, pl p
 		if err != nil {
 			return err
 		}
-		want := a.target.look(a).base(answer, d.Options)
+		look := a.target.look(a)
+		want := look.base(answer, look.print(answer), d.Options)
 		set.update(id, func(r *record) {
 			r.want, r.applied = want, d.Digest
 			if !r.inSync() {

@@ -3,11 +3,13 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"plumb.cd/plumb/internal/cluster"
+	"plumb.cd/plumb/internal/fault"
 	"plumb.cd/plumb/internal/object"
 	"plumb.cd/plumb/internal/plan"
 )
@@ -22,6 +24,8 @@ const (
 	crowdedFor = time.Minute     // how long a place is known to have too many for one look
 	tooMany    = 5000            // objects of nobody's: more of them, and each namespace is looked at by itself
 	unlabelled = "!" + object.LabelApp
+	everywhere = 16 // namespaces that have an object of one name: the next look at all of them leaves it out
+	leavesOut  = 4  // such names
 )
 
 // place is where objects of a kind are looked for: a namespace, or (empty) the whole cluster.
@@ -38,7 +42,8 @@ type absence struct {
 	done    chan struct{}
 	at      time.Time
 	found   map[object.ID]plan.Live
-	partial bool // there were too many
+	partial bool     // there were too many
+	but     []string // names that it left out
 	err     error
 }
 
@@ -46,6 +51,10 @@ type absence struct {
 type asks struct {
 	times [crowd]time.Time
 	next  int
+	// but are the names that objects have in many namespaces, such as the certificates that every namespace is given: looks at
+	// all namespaces leave them out, and who wants an object of that name reads it.
+	but []string
+	all bool // the API server cannot leave names out
 }
 
 // crowded notes one more ask, and reports whether there were many within a short time.
@@ -120,7 +129,7 @@ func (t *target) takeLook(ctx context.Context, p place, look *absence) {
 		defer context.AfterFunc(engine, cancel)()
 	}
 	look.at = t.e.o.Now()
-	found, err := p.conn.ListSome(ctx, p.kind, p.namespace, unlabelled, tooMany)
+	found, err := t.unlabelled(ctx, p, look)
 	look.partial, look.err = errors.Is(err, cluster.ErrTooMany), err
 	if look.partial {
 		look.err = nil
@@ -140,6 +149,45 @@ func (t *target) takeLook(ctx context.Context, p place, look *absence) {
 	close(look.done)
 }
 
+// unlabelled lists what carries no label of ours. What stands under one name in many namespaces is listed once, and left out
+// of the next list of all namespaces.
+func (t *target) unlabelled(ctx context.Context, p place, look *absence) ([]cluster.Meta, error) {
+	t.mu.Lock()
+	known := t.asked[p]
+	if known != nil { // there is none of a single namespace
+		look.but = known.but
+	}
+	t.mu.Unlock()
+	found, err := p.conn.ListSome(ctx, p.kind, p.namespace, unlabelled, look.but, tooMany)
+	refused := len(look.but) > 0 && fault.Is(err, fault.SchemaViolation)
+	if refused {
+		look.but = nil
+		found, err = p.conn.ListSome(ctx, p.kind, p.namespace, unlabelled, nil, tooMany)
+	}
+	if known != nil {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if known.all = known.all || refused; known.all {
+			known.but = nil
+		} else {
+			known.but = commonest(look.but, found)
+		}
+	}
+	return found, err
+}
+
+// commonest adds the names that found has in many namespaces to those that are known already.
+func commonest(known []string, found []cluster.Meta) []string {
+	count := map[string]int{}
+	out := slices.Clone(known)
+	for _, m := range found {
+		if count[m.ID.Name]++; count[m.ID.Name] == everywhere && len(out) < leavesOut && !slices.Contains(out, m.ID.Name) {
+			out = append(out, m.ID.Name)
+		}
+	}
+	return out
+}
+
 func (t *target) forgetLook(p place, look *absence) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -148,8 +196,8 @@ func (t *target) forgetLook(p place, look *absence) {
 	}
 }
 
-// confirm takes what a look has just seen as it is; what an older one saw, and what the watch knows under the names, is
-// read: it may be gone, or another's, by now.
+// confirm takes what a look has just seen as it is; what an older one saw, what it left out, and what the watch knows under
+// the names, is read: it may be gone, or another's, by now.
 func (t *target) confirm(ctx context.Context, p place, ids []object.ID, look *absence) ([]plan.Live, error) {
 	var unsure []object.ID
 	var out []plan.Live
@@ -161,7 +209,7 @@ func (t *target) confirm(ctx context.Context, p place, ids []object.ID, look *ab
 		switch {
 		case seen && young && !held:
 			out = append(out, live)
-		case held || seen:
+		case held || seen || slices.Contains(look.but, id.Name):
 			unsure = append(unsure, id)
 		}
 	}

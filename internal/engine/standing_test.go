@@ -108,3 +108,74 @@ func TestAnAppOfManyObjectsAsksOnceAndNotForWhatOthersOwn(t *testing.T) {
 		t.Errorf("%d requests, not one for what carries no label: %s", len(asked), asked)
 	}
 }
+
+// TestWhatStandsInEveryNamespaceIsListedOnceAndStillFound has Apps that want what every namespace has anyway, beside what
+// nobody has.
+func TestWhatStandsInEveryNamespaceIsListedOnceAndStillFound(t *testing.T) {
+	cp := cptest.Start(t)
+	kind := schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}
+	put := func(ns, name string) {
+		t.Helper()
+		c := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		if _, err := cp.Client(t).CoreV1().ConfigMaps(ns).Create(t.Context(), c, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var spaces []string
+	for range everywhere {
+		ns := cp.Namespace(t)
+		spaces = append(spaces, ns)
+		put(ns, "of-everybody")
+	}
+	conn, err := cluster.Connect(t.Context(), cluster.Config{RESTConfig: cp.EngineConfig(t), Manager: "plumb"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	target := &target{e: New(Options{Now: time.Now})}
+	find := func(ns, name string) bool {
+		t.Helper()
+		id := object.ID{Kind: "ConfigMap", Namespace: ns, Name: name}
+		found, err := target.standing(t.Context(), conn, kind, ns, []object.ID{id})
+		if err != nil || len(found) > 1 || len(found) == 1 && found[0].ID != id {
+			t.Fatalf("%s: found %v, %v", id, found, err)
+		}
+		return len(found) == 1
+	}
+	everything := place{conn: conn, kind: kind}
+	look := func() *absence {
+		t.Helper()
+		target.mu.Lock()
+		delete(target.looks, everything)
+		target.mu.Unlock()
+		a, err := target.shared(t.Context(), everything)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	for range crowd + 1 { // from here on, all namespaces are looked at
+		find(spaces[0], "nothing")
+	}
+	first, err := target.shared(t.Context(), everything)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(spaces[1], "late")
+	second := look()
+	if n := len(first.found) - len(second.found); len(second.but) == 0 || n < everywhere {
+		t.Errorf("the second look left %v out, and has %d objects less than the first", second.but, n)
+	}
+	for name, want := range map[string]bool{"of-everybody": true, "late": true, "nothing": false} {
+		if got := find(spaces[1], name); got != want {
+			t.Errorf("%s is found: %v, want %v", name, got, want)
+		}
+	}
+	if err := cp.Client(t).CoreV1().ConfigMaps(spaces[2]).Delete(t.Context(), "of-everybody", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if find(spaces[2], "of-everybody") {
+		t.Error("what was deleted is found")
+	}
+	target.e.wg.Wait()
+}

@@ -179,7 +179,7 @@ func (t *target) claimedBy(id object.ID) (Key, bool) {
 // and wakes the owner where that matters.
 func (t *target) Event(kind cluster.EventKind, obj *unstructured.Unstructured) {
 	id := t.names.id(object.Of(obj))
-	owner, ok := object.OwnerOf(id, obj.GetAnnotations())
+	owner, ok := object.OwnerOn(obj, id)
 	if !ok || owner.Installation != t.e.o.Installation {
 		t.leave(id, obj.GetUID())
 		return
@@ -261,6 +261,9 @@ func versionOf(obj *unstructured.Unstructured) int64 {
 }
 
 func liveOptions(obj *unstructured.Unstructured) (*plan.Options, bool, int) {
+	if plan.Wishless(obj) {
+		return &noWishes, false, 0
+	}
 	options, hook, wave, _ := plan.ParseAnnotations(obj)
 	if reflect.ValueOf(options).IsZero() {
 		return &noWishes, hook != nil, wave

@@ -62,13 +62,26 @@ func (o Owner) mark(id ID) string {
 // OwnerOf reads the owner of the object id from its annotations. ok is false when there is none, or when the mark was
 // made for another object.
 func OwnerOf(id ID, annotations map[string]string) (owner Owner, ok bool) {
-	parts := strings.SplitN(annotations[AnnotationOwner], ":", 3)
-	if len(parts) != 3 || parts[2] != id.String() {
+	return ownerIn(annotations[AnnotationOwner], id)
+}
+
+// OwnerOn is OwnerOf for the object under its ID id, whose namespace may be defaulted.
+func OwnerOn(u *unstructured.Unstructured, id ID) (owner Owner, ok bool) {
+	meta, _ := u.Object["metadata"].(map[string]any)
+	annotations, _ := meta["annotations"].(map[string]any)
+	mark, _ := annotations[AnnotationOwner].(string)
+	return ownerIn(mark, id)
+}
+
+func ownerIn(mark string, id ID) (owner Owner, ok bool) {
+	installation, rest, _ := strings.Cut(mark, ":")
+	app, marked, found := strings.Cut(rest, ":")
+	if !found || marked != id.String() {
 		return Owner{}, false
 	}
-	ns, name, found := strings.Cut(parts[1], "/")
+	ns, name, found := strings.Cut(app, "/")
 	if !found {
 		return Owner{}, false
 	}
-	return Owner{Installation: parts[0], Namespace: ns, Name: name}, true
+	return Owner{Installation: installation, Namespace: ns, Name: name}, true
 }
