@@ -92,7 +92,7 @@ func Run(m Tests) int {
 	code := m.Run()
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
-	if shared.cp != nil {
+	if shared.cp != nil && shared.cp.process != nil {
 		if err := shared.cp.process.stop(); err != nil {
 			_, _ = os.Stderr.WriteString(err.Error() + "\n")
 			code = 1

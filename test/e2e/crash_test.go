@@ -107,7 +107,7 @@ spec:
 		lab.Kill(t)
 		lab.LoseFiles(t)
 		bare := p.Status(name).Status.Memory == nil && p.Status(name).Annotations["plumb.cd/uses"] == ""
-		head := repo.Commit("main", "the account is not needed", gittest.Files{"slow.yaml": deployment(name, "db:slow-2s")})
+		head := repo.Commit("main", "the account is not needed", gittest.Files{"account.yaml": configMap(name, "instead")})
 		lab.Restart(t)
 		p.WaitSynced(name, head)
 		p.Eventually("the account is pruned", func() bool { return p.Get("v1", "ServiceAccount", name) == nil })
