@@ -25,6 +25,8 @@ type App struct {
 
 	// +required
 	Spec   AppSpec   `json:"spec"`
+	// Plumb alone writes it, and always as a whole: who owns which of its fields need not be told apart.
+	// +structType=atomic
 	Status AppStatus `json:"status,omitempty"`
 }
 

@@ -208,6 +208,14 @@ func memory(a *v1alpha1.App) (m engine.Memory, err error) {
 	if err := json.Unmarshal(a.Status.Memory.Raw, &m); err != nil {
 		return m, invalid("status.memory", "cannot be read: %v", err)
 	}
+	if a := m.Applied; a != nil { // what is stored once, see Memory
+		if h := m.Healthy; h != nil && h.Bundle == a.Bundle && h.Revisions == nil {
+			h.Revisions = a.Revisions
+		}
+		if t := m.Attempt; t != nil && t.Bundle == a.Bundle && t.Revisions == nil {
+			t.Revisions = a.Revisions
+		}
+	}
 	return m, nil
 }
 

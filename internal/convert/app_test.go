@@ -2,6 +2,7 @@ package convert
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"plumb.cd/plumb/api/v1alpha1"
+	"plumb.cd/plumb/internal/bundle"
 	"plumb.cd/plumb/internal/chart"
 	"plumb.cd/plumb/internal/drift"
 	"plumb.cd/plumb/internal/engine"
@@ -241,19 +243,36 @@ func TestRequestAnnotationReadsBack(t *testing.T) {
 }
 
 func TestMemoryReadsBack(t *testing.T) {
-	want := engine.Memory{
-		Attempt: &engine.Attempt{ID: "a1", Mode: plan.Sync, Bundle: "sha256:1", Started: time.Unix(1000, 5).UTC(), Hooks: map[string]string{"h": "Started"}},
-		Charts:  []chart.Locked{{Name: "web"}},
+	at := func(bundle string, revisions ...bundle.Revision) *engine.Deployed {
+		return &engine.Deployed{Bundle: object.Digest(bundle), Revisions: revisions, At: time.Unix(1000, 5).UTC()}
 	}
-	raw, err := Memory(want)
-	if err != nil {
-		t.Fatal(err)
+	one, two := bundle.Revision{URL: "https://example.test/a.git", Commit: "1"}, bundle.Revision{URL: "https://example.test/a.git", Commit: "2"}
+	attempt := &engine.Attempt{ID: "a1", Mode: plan.Sync, Bundle: "sha256:1", Revisions: []bundle.Revision{one}, Started: time.Unix(1000, 5).UTC(), Hooks: map[string]string{"h": "Started"}}
+	for name, want := range map[string]engine.Memory{
+		"an attempt":                        {Attempt: attempt, Charts: []chart.Locked{{Name: "web"}}},
+		"all of one bundle":                 {Attempt: attempt, Applied: at("sha256:1", one), Healthy: at("sha256:1", one)},
+		"the same bundle of another commit": {Attempt: attempt, Applied: at("sha256:1", two), Healthy: at("sha256:1", one)},
+		"another bundle was healthy":        {Attempt: attempt, Applied: at("sha256:1", one), Healthy: at("sha256:2", two)},
+		"nothing was healthy":               {Applied: at("sha256:2", one)},
+	} {
+		before, _ := json.Marshal(want)
+		raw, err := Memory(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if after, _ := json.Marshal(want); string(after) != string(before) {
+			t.Errorf("%s: it was changed to %s", name, after)
+		}
+		got, err := memory(&v1alpha1.App{Status: v1alpha1.AppStatus{Memory: &runtime.RawExtension{Raw: raw}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
 	}
-	got, err := memory(&v1alpha1.App{Status: v1alpha1.AppStatus{Memory: &runtime.RawExtension{Raw: raw}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(want, got); d != "" {
-		t.Error(d)
+	all := engine.Memory{Attempt: attempt, Applied: at("sha256:1", one), Healthy: at("sha256:1", one)}
+	if raw, err := Memory(all); err != nil || strings.Count(string(raw), one.URL) != 1 {
+		t.Errorf("the revisions are stored more than once: %s, %v", raw, err)
 	}
 }

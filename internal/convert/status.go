@@ -192,8 +192,19 @@ func (c conditions) is(kind string, status metav1.ConditionStatus) metav1.Condit
 	return out
 }
 
-// Memory is how m is stored in status.memory.
+// Memory is how m is stored in status.memory. Revisions that the attempt or the last healthy bundle have in common with the
+// applied one are stored once: the API server works through every byte several times a write.
 func Memory(m engine.Memory) ([]byte, error) {
+	if a := m.Applied; a != nil {
+		if h := m.Healthy; h != nil && h.Bundle == a.Bundle && slices.Equal(h.Revisions, a.Revisions) {
+			short := *h
+			short.Revisions, m.Healthy = nil, &short
+		}
+		if t := m.Attempt; t != nil && t.Bundle == a.Bundle && slices.Equal(t.Revisions, a.Revisions) {
+			short := *t
+			short.Revisions, m.Attempt = nil, &short
+		}
+	}
 	b, err := json.Marshal(m)
 	if err != nil {
 		return nil, fmt.Errorf("encoding what the App remembers: %w", err)
