@@ -43,13 +43,18 @@ const factColumns = `at, seq, kind, app, actor, attempt, "commit", bundle, outco
 // backfill makes the facts of the records that are there already.
 func backfill(ctx context.Context, tx *sql.Tx) error {
 	const page = 1000
+	add, err := tx.PrepareContext(ctx, addFact)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = add.Close() }()
 	for behind := int64(0); ; {
 		events, err := oldest(ctx, tx, behind, page)
 		if err != nil {
 			return err
 		}
 		for _, e := range events {
-			if err := writeFact(ctx, tx, e); err != nil {
+			if err := writeFact(ctx, add, e); err != nil {
 				return err
 			}
 			behind = e.Seq
@@ -68,13 +73,15 @@ func oldest(ctx context.Context, tx *sql.Tx, behind int64, limit int) ([]history
 	return scanEvents(rows)
 }
 
-func writeFact(ctx context.Context, tx *sql.Tx, e history.Event) error {
+const addFact = "INSERT INTO fact VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+// writeFact adds the fact that is in a record, if any, by a statement made of addFact.
+func writeFact(ctx context.Context, add *sql.Stmt, e history.Event) error {
 	f, ok := history.FactOf(e)
 	if !ok {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, "INSERT INTO fact VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		stamp(f.At), f.Seq, string(f.Kind), f.App, f.Actor, f.Attempt, f.Commit, f.Bundle, f.Outcome, f.Reason, f.Mode, f.Trigger,
+	_, err := add.ExecContext(ctx, stamp(f.At), f.Seq, string(f.Kind), f.App, f.Actor, f.Attempt, f.Commit, f.Bundle, f.Outcome, f.Reason, f.Mode, f.Trigger,
 		f.Cluster, f.Previous, stampOrZero(f.Started), stampOrZero(f.Committed))
 	return err
 }

@@ -165,3 +165,16 @@ func BenchmarkFactsOfAMonth(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkAppend(b *testing.B) {
+	s, err := Open(b.Context(), filepath.Join(b.TempDir(), "history.db"), Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	e := deployment(0, 4)
+	b.ReportAllocs()
+	for b.Loop() {
+		write(b, s, e)
+	}
+}

@@ -47,6 +47,8 @@ type Store struct {
 	path string
 	max  int64
 
+	addEvent, addFact, setEnd *sql.Stmt // of every record
+
 	mu     sync.Mutex // one writer at a time: the chain has one end
 	last   history.Link
 	unsure bool // a write failed: last may not be the end
@@ -80,6 +82,16 @@ func (s *Store) start(ctx context.Context) error {
 	if err := migrate(ctx, s.db, s.path); err != nil {
 		return err
 	}
+	for query, statement := range map[string]**sql.Stmt{
+		"INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)": &s.addEvent,
+		addFact: &s.addFact,
+		"UPDATE anchor SET last_seq = ?, last_hash = ?": &s.setEnd,
+	} {
+		var err error
+		if *statement, err = s.db.PrepareContext(ctx, query); err != nil {
+			return err
+		}
+	}
 	return s.readEnd(ctx)
 }
 
@@ -107,11 +119,7 @@ func (s *Store) Append(ctx context.Context, e history.Event) (history.Event, err
 			return history.Event{}, fmt.Errorf("reading history: %w", classify(err))
 		}
 	}
-	sealed, err := history.Seal(e, s.last.Seq+1, s.last.Hash)
-	if err != nil {
-		return history.Event{}, err
-	}
-	body, err := json.Marshal(sealed)
+	sealed, body, err := history.Encode(e, s.last.Seq+1, s.last.Hash)
 	if err != nil {
 		return history.Event{}, err
 	}
@@ -139,14 +147,13 @@ func (s *Store) write(ctx context.Context, e history.Event, body []byte) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	if _, err := tx.ExecContext(ctx, "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)",
-		e.Seq, stamp(e.At), string(e.Kind), e.App, e.Object, body); err != nil {
+	if _, err := tx.StmtContext(ctx, s.addEvent).ExecContext(ctx, e.Seq, stamp(e.At), string(e.Kind), e.App, e.Object, body); err != nil {
 		return err
 	}
-	if err := writeFact(ctx, tx, e); err != nil {
+	if err := writeFact(ctx, tx.StmtContext(ctx, s.addFact), e); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, "UPDATE anchor SET last_seq = ?, last_hash = ?", e.Seq, e.Hash); err != nil {
+	if _, err := tx.StmtContext(ctx, s.setEnd).ExecContext(ctx, e.Seq, e.Hash); err != nil {
 		return err
 	}
 	if e.Seq%min(pruneEvery, s.max) == 0 {
