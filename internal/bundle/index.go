@@ -222,8 +222,8 @@ func decodeItems(raw []byte, n int) ([]Item, []Part, error) {
 	return items, parts, nil
 }
 
-// rawDigest is the 32 bytes of a digest.
-func rawDigest(d object.Digest) (out [32]byte, err error) {
+// RawDigest is the 32 bytes of a digest.
+func RawDigest(d object.Digest) (out [32]byte, err error) {
 	const prefix = len("sha256:")
 	if len(d) != prefix+2*len(out) {
 		return out, errors.New("not a SHA-256 digest")

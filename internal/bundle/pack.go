@@ -33,7 +33,7 @@ func newFrame(e Entry) (frame, error) {
 		if err != nil {
 			return frame{}, err
 		}
-		if f.item.Digest, err = rawDigest(d); err != nil {
+		if f.item.Digest, err = RawDigest(d); err != nil {
 			return frame{}, err
 		}
 	} else {

@@ -54,6 +54,7 @@ type app struct {
 	memNumbered Memory // as it got its Version
 	run         *run
 	sendable    *sendable // of this step
+	memo        *plan.Memo
 	fights      *drift.Fights
 	yields      map[object.ID][]string // fields left to others after a fight
 	left        map[object.ID][]string // fields left to others by the objects' own annotations

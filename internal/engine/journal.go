@@ -225,7 +225,7 @@ func deploymentData(at Attempt, r *run) json.RawMessage {
 func (a *app) targetsWith(cluster string, desired map[object.ID]plan.Desired) (targets []TargetUse, grew bool) {
 	targets = slices.Clone(a.mem.Targets)
 	for _, d := range desired {
-		gvk := d.Object.GroupVersionKind()
+		gvk := d.GVK()
 		i := slices.IndexFunc(targets, func(t TargetUse) bool {
 			return t.Cluster == cluster && t.Group == gvk.Group && t.Kind == gvk.Kind
 		})

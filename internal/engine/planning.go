@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -32,35 +33,6 @@ func (e *Engine) owner(a *app) object.Owner {
 // prepare gives the objects of a bundle in the form in which they are sent.
 func (e *Engine) prepare(a *app, spec App, conn *cluster.Cluster, entries []bundle.Entry, attempt string) ([]plan.Desired, []string, error) {
 	return plan.Prepare(entries, e.prepareOptions(a, spec, conn, attempt))
-}
-
-// sendable is a bundle in the form in which it is sent. It lives as long as a step.
-type sendable struct {
-	bundle   object.Digest
-	spec     int64 // generation
-	conn     *cluster.Cluster
-	desired  []plan.Desired
-	warnings []string
-}
-
-// prepared gives the objects of a bundle in the form in which they are sent, and files with the cluster that the App
-// wants them.
-func (e *Engine) prepared(ctx context.Context, a *app, spec App, conn *cluster.Cluster, want Deployed) ([]plan.Desired, []string, error) {
-	if s := a.sendable; s != nil && s.bundle == want.Bundle && s.spec == spec.Generation && s.conn == conn {
-		return s.desired, slices.Clone(s.warnings), nil
-	}
-	b, err := e.recall(ctx, a, spec, where(spec, conn), want)
-	if err != nil {
-		return nil, nil, err
-	}
-	desired, warnings, err := e.prepare(a, spec, conn, b.Objects, string(want.Bundle))
-	if err != nil {
-		return nil, nil, err
-	}
-	a.kinds, a.kindsFor = bundleKinds(b), want.Bundle
-	a.target.claim(a.key, desired)
-	a.sendable = &sendable{want.Bundle, spec.Generation, conn, desired, warnings}
-	return desired, slices.Clone(warnings), nil
 }
 
 func (e *Engine) prepareOptions(a *app, spec App, conn *cluster.Cluster, attempt string) plan.PrepareOptions {
@@ -98,7 +70,15 @@ func (e *Engine) plan(ctx context.Context, a *app, spec App, conn *cluster.Clust
 	if req == nil {
 		in.HooksDone = a.hooksDone(c)
 	}
-	out := planned{plan: plan.Compute(in), in: in, began: began, desired: make(map[object.ID]plan.Desired, len(desired))}
+	made := plan.Compute(in)
+	if ok, err := e.complete(a, spec, conn, made); err != nil || !ok {
+		if err != nil && !errors.Is(err, bundle.ErrNotFound) {
+			return planned{}, err
+		}
+		a.memo, a.sendable = nil, nil // it takes all of the bundle
+		return e.plan(ctx, a, spec, conn, c, req)
+	}
+	out := planned{plan: made, in: in, began: began, desired: make(map[object.ID]plan.Desired, len(desired))}
 	out.plan.Warnings = append(warnings, out.plan.Warnings...)
 	a.noteKept(out.plan, in.HoldPrune)
 	for _, d := range desired {
@@ -198,7 +178,7 @@ func (e *Engine) live(ctx context.Context, a *app, conn *cluster.Cluster, desire
 		if _, have := out[d.ID]; have {
 			continue
 		}
-		gvk := d.Object.GroupVersionKind()
+		gvk := d.GVK()
 		if _, known := conn.Scope(gvk); !known {
 			continue // its CRD comes in this bundle: nothing of it can exist
 		}

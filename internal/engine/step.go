@@ -280,10 +280,10 @@ func (e *Engine) kindsOf(a *app, want Deployed, conn *cluster.Cluster) ([]schema
 	return out, nil
 }
 
-func bundleKinds(b bundle.Bundle) []schema.GroupVersionKind {
+func kindsOf(entries []bundle.Entry) []schema.GroupVersionKind {
 	seen := map[schema.GroupVersionKind]bool{}
 	var out []schema.GroupVersionKind
-	for _, entry := range b.Objects {
+	for _, entry := range entries {
 		version, _ := entry.Body["apiVersion"].(string)
 		kind, _ := entry.Body["kind"].(string)
 		gvk := schema.FromAPIVersionAndKind(version, kind)

@@ -198,7 +198,7 @@ func (c *computer) refuse(id object.ID, reason fault.Reason, message, next strin
 
 // decide gives the step for an object that may be touched; ok is false when there is nothing to do.
 func (c *computer) decide(d *Desired, live Live, exists bool) (s Step, ok bool) {
-	s = Step{ID: d.ID, Kind: d.Object.GroupVersionKind(), Rank: rank(d.ID), UID: live.UID}
+	s = Step{ID: d.ID, Kind: d.GVK(), Rank: rank(d.ID), UID: live.UID}
 	s.ForceAllowed = either(d.Options.Force, c.in.Policy.Force) && !precious(d.ID)
 	switch {
 	case !exists:
@@ -252,7 +252,7 @@ func (c *computer) applyUnchanged() {
 		}
 		live := c.in.Live[d.ID]
 		c.steps[d.ID] = Step{
-			Action: c.write(d), ID: d.ID, Kind: d.Object.GroupVersionKind(), UID: live.UID, Rank: rank(d.ID), Why: whyAsked,
+			Action: c.write(d), ID: d.ID, Kind: d.GVK(), UID: live.UID, Rank: rank(d.ID), Why: whyAsked,
 			ForceAllowed: either(d.Options.Force, c.in.Policy.Force) && !precious(d.ID),
 		}
 		c.plan.Unchanged--
@@ -275,7 +275,7 @@ func (c *computer) ensureNamespaces(hooks map[Phase][]Desired) {
 	}
 	for _, d := range c.objects {
 		if _, exists := c.in.Live[d.ID]; d.Options.Ensure && !exists && inside[d.ID.Name] {
-			c.steps[d.ID] = Step{Action: Create, ID: d.ID, Kind: d.Object.GroupVersionKind(), Rank: rank(d.ID), Why: whyNew}
+			c.steps[d.ID] = Step{Action: Create, ID: d.ID, Kind: d.GVK(), Rank: rank(d.ID), Why: whyNew}
 		}
 	}
 }

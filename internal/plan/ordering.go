@@ -142,7 +142,7 @@ func (c *computer) hookStep(h Desired) Step {
 		spec.DeleteOnSuccess, spec.DeleteOnFailure = true, true // nobody is left who would do it later
 	}
 	return Step{
-		Action: Hook, ID: h.ID, Kind: h.Object.GroupVersionKind(), UID: c.in.Live[h.ID].UID, Rank: rank(h.ID),
+		Action: Hook, ID: h.ID, Kind: h.GVK(), UID: c.in.Live[h.ID].UID, Rank: rank(h.ID),
 		Why: "hook", Hook: &spec,
 	}
 }

@@ -44,13 +44,22 @@ const (
 // Desired is an object in the form in which it is sent: namespace resolved, stamped with its owner.
 type Desired struct {
 	ID      object.ID
-	Object  *unstructured.Unstructured
+	Object  *unstructured.Unstructured // nil: it is known by its Digest to be what it was, see Memo
+	Kind    schema.GroupVersionKind    // where Object is nil; see GVK
 	Origin  object.Origin
 	Wave    int
 	Options Options
 	Hook    *HookSpec     // nil for an ordinary object
 	Digest  object.Digest // of Object
 	Random  []string
+}
+
+// GVK is the kind of the object, with its version.
+func (d *Desired) GVK() schema.GroupVersionKind {
+	if d.Object == nil {
+		return d.Kind
+	}
+	return d.Object.GroupVersionKind()
 }
 
 // Tri is an option that may be left to the App.

@@ -32,24 +32,39 @@ type PrepareOptions struct {
 // All faults are found, not only the first: the error is the most lasting one and tells how many there are; Faults
 // gives them all.
 func Prepare(entries []bundle.Entry, o PrepareOptions) ([]Desired, []string, error) {
-	p := &preparer{o: o, kinds: bundleKinds(entries), seen: make(map[object.ID]object.Origin, len(entries))}
-	for _, e := range entries {
+	p := newPreparer(entries, o)
+	if err := p.all(entries); err != nil {
+		return nil, p.warnings, err
+	}
+	return p.out, p.warnings, nil
+}
+
+func newPreparer(entries []bundle.Entry, o PrepareOptions) *preparer {
+	return &preparer{o: o, kinds: bundleKinds(entries), seen: make(map[object.ID]object.Origin, len(entries))}
+}
+
+// all prepares the entries of a whole bundle.
+func (p *preparer) all(entries []bundle.Entry) error {
+	p.out, p.warned = make([]Desired, 0, len(entries)+1), make([]bool, len(entries))
+	for i, e := range entries {
+		before := len(p.warnings)
 		d, ok := p.entry(e)
 		if ok {
 			p.out = append(p.out, d)
 		}
+		p.warned[i] = len(p.warnings) > before
 	}
 	p.ensureNamespace()
 	p.raiseWaves()
 	if len(p.faults) > 0 {
-		return nil, p.warnings, combine(p.faults)
+		return combine(p.faults)
 	}
 	for i := range p.out {
 		if err := p.finish(&p.out[i]); err != nil {
-			return nil, p.warnings, err
+			return err
 		}
 	}
-	return p.out, p.warnings, nil
+	return nil
 }
 
 // PrepareOne prepares a single entry, as Prepare does with the whole bundle, for a heal that does not want to read the
@@ -121,6 +136,7 @@ type preparer struct {
 	seen     map[object.ID]object.Origin
 	out      []Desired
 	warnings []string
+	warned   []bool // of the entries, in their order
 	faults   []*fault.Error
 }
 
