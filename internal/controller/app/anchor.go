@@ -34,11 +34,7 @@ func (l *Ledger) SaveUses(ctx context.Context, key engine.Key, m engine.Memory) 
 }
 
 func (l *Ledger) enter(ctx context.Context, key engine.Key, m engine.Memory) error {
-	uses, err := convert.InUse(m)
-	if err != nil {
-		return err
-	}
-	err = l.register.add(ctx, types.UID(l.get(key).uid), json.RawMessage(uses))
+	err := l.register.add(ctx, types.UID(l.get(key).uid), m.Targets)
 	if errors.Is(err, errNoRegister) {
 		return l.SaveMemory(ctx, key, m)
 	}
@@ -59,12 +55,11 @@ func (l *Ledger) recall(app *v1alpha1.App, spec *engine.App) error {
 		l.register.drop(app.UID)
 		return nil
 	}
-	uses := l.register.of(app.UID)
-	if len(spec.Memory.Targets) > 0 || uses == nil {
+	if len(spec.Memory.Targets) > 0 {
 		return nil
 	}
 	var err error
-	spec.Memory.Targets, err = convert.Targets(uses)
+	spec.Memory.Targets, err = l.register.of(app.UID)
 	return err
 }
 

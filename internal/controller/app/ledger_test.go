@@ -145,7 +145,7 @@ func TestWhatAnAppUsesIsWrittenWhereItIsLookedFor(t *testing.T) {
 			}
 			again := process()
 			got := map[string]bool{
-				"register": again.register.of(app.UID) != nil, "annotation": app.Annotations[v1alpha1.AnnotationUses] != "",
+				"register": entered(t, again, app), "annotation": app.Annotations[v1alpha1.AnnotationUses] != "",
 				"memory": app.Status.Memory != nil && strings.Contains(string(app.Status.Memory.Raw), "ConfigMap"),
 			}
 			if !got[test.want] || got["register"] != (test.want == "register") {
@@ -161,9 +161,18 @@ func TestWhatAnAppUsesIsWrittenWhereItIsLookedFor(t *testing.T) {
 			if err := again.SaveMemory(t.Context(), key, uses); err != nil {
 				t.Fatal(err)
 			}
-			if again.register.of(app.UID) != nil {
+			if entered(t, again, app) {
 				t.Error("it stays in the register although it has a memory")
 			}
 		})
 	}
+}
+
+func entered(t *testing.T, l *Ledger, app *v1alpha1.App) bool {
+	t.Helper()
+	uses, err := l.register.of(app.UID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return uses != nil
 }

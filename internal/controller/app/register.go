@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,6 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"plumb.cd/plumb/internal/engine"
 )
 
 // register is where it is written which clusters, kinds and namespaces those Apps use that have no memory of their own yet,
@@ -28,11 +29,11 @@ type register struct {
 	turn chan struct{} // held by whoever writes
 
 	mu      sync.Mutex
-	uses    map[types.UID]json.RawMessage // as they are to be stored
-	size    int                           // bytes of uses
-	open    *entries                      // the next write
-	version string                        // resourceVersion of what is stored; empty: there is none
-	usable  bool                          // it was read
+	uses    map[types.UID]inUse // as they are to be stored
+	size    int                 // bytes of uses
+	open    *entries            // the next write
+	version string              // resourceVersion of what is stored; empty: there is none
+	usable  bool                // it was read
 }
 
 // entries are written together.
@@ -51,7 +52,7 @@ const (
 var errNoRegister = errors.New("the register cannot be used")
 
 func newRegister(hub client.Client, key client.ObjectKey) *register {
-	return &register{hub: hub, key: key, turn: make(chan struct{}, 1), uses: map[types.UID]json.RawMessage{}}
+	return &register{hub: hub, key: key, turn: make(chan struct{}, 1), uses: map[types.UID]inUse{}}
 }
 
 // load reads what is stored, and keeps what is of an App that exists. Where the register may not be read it is not used.
@@ -75,15 +76,23 @@ func (r *register) load(ctx context.Context, exists func(types.UID) bool) error 
 }
 
 // of gives what an App uses; nil when it has no entry.
-func (r *register) of(uid types.UID) json.RawMessage {
+func (r *register) of(uid types.UID) ([]engine.TargetUse, error) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.uses[uid]
+	u, have := r.uses[uid]
+	r.mu.Unlock()
+	if !have {
+		return nil, nil
+	}
+	return u.targets()
 }
 
-// add returns when uses is stored. errNoRegister: it cannot be stored here.
-func (r *register) add(ctx context.Context, uid types.UID, uses json.RawMessage) error {
-	mine, err := r.join(uid, uses)
+// add returns when what an App uses is stored. errNoRegister: it cannot be stored here.
+func (r *register) add(ctx context.Context, uid types.UID, uses []engine.TargetUse) error {
+	entry, err := usedBy(uses)
+	if err != nil {
+		return err
+	}
+	mine, err := r.join(uid, entry)
 	if err != nil {
 		return err
 	}
@@ -104,10 +113,10 @@ func (r *register) add(ctx context.Context, uid types.UID, uses json.RawMessage)
 }
 
 // join puts an entry into the next write.
-func (r *register) join(uid types.UID, uses json.RawMessage) (*entries, error) {
+func (r *register) join(uid types.UID, uses inUse) (*entries, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.usable || r.size+len(uses) > registerLimit {
+	if !r.usable || r.size+uses.size > registerLimit {
 		return nil, errNoRegister
 	}
 	r.put(uid, uses)
@@ -118,8 +127,8 @@ func (r *register) join(uid types.UID, uses json.RawMessage) (*entries, error) {
 }
 
 // put is called with mu held.
-func (r *register) put(uid types.UID, uses json.RawMessage) {
-	r.size += len(uses) - len(r.uses[uid])
+func (r *register) put(uid types.UID, uses inUse) {
+	r.size += uses.size - r.uses[uid].size
 	r.uses[uid] = uses
 }
 
@@ -127,7 +136,7 @@ func (r *register) put(uid types.UID, uses json.RawMessage) {
 func (r *register) drop(uid types.UID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.size -= len(r.uses[uid])
+	r.size -= r.uses[uid].size
 	delete(r.uses, uid)
 }
 
@@ -169,7 +178,7 @@ func (r *register) write(ctx context.Context, mine *entries) {
 	}
 }
 
-func (r *register) read(ctx context.Context) (uses map[types.UID]json.RawMessage, version string, err error) {
+func (r *register) read(ctx context.Context) (uses map[types.UID]inUse, version string, err error) {
 	var stored corev1.ConfigMap
 	if err := r.hub.Get(ctx, r.key, &stored); apierrors.IsNotFound(err) {
 		return nil, "", nil
@@ -177,16 +186,16 @@ func (r *register) read(ctx context.Context) (uses map[types.UID]json.RawMessage
 		return nil, "", err
 	}
 	if text := stored.Data[registerData]; text != "" {
-		if err := json.Unmarshal([]byte(text), &uses); err != nil {
-			return nil, "", fmt.Errorf("%s is no JSON of ours, correct or delete it: %w", registerData, err)
+		if uses, err = decode([]byte(text)); err != nil {
+			return nil, "", fmt.Errorf("%s is none of ours, correct or delete it: %w", registerData, err)
 		}
 	}
 	return uses, stored.ResourceVersion, nil
 }
 
 // store writes uses over the version that was read, and gives the version that it made.
-func (r *register) store(ctx context.Context, uses map[types.UID]json.RawMessage, version string) (string, error) {
-	text, err := json.Marshal(uses)
+func (r *register) store(ctx context.Context, uses map[types.UID]inUse, version string) (string, error) {
+	text, err := encode(uses)
 	if err != nil {
 		return "", err
 	}

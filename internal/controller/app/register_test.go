@@ -2,15 +2,14 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -18,9 +17,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"plumb.cd/plumb/internal/cptest"
+	"plumb.cd/plumb/internal/engine"
 )
 
-const uses = `[{"cluster":"in-cluster","version":"v1","kind":"ConfigMap","namespaces":["a"]}]`
+var uses = []engine.TargetUse{{Cluster: "in-cluster", Version: "v1", Kind: "ConfigMap", Namespaces: []string{"a"}}}
 
 func all(types.UID) bool { return true }
 
@@ -42,7 +42,7 @@ func loaded(t *testing.T, hub client.Client, key client.ObjectKey, exists func(t
 	return r
 }
 
-func inRegister(t *testing.T, hub client.Client, key client.ObjectKey) map[types.UID]json.RawMessage {
+func inRegister(t *testing.T, hub client.Client, key client.ObjectKey) map[types.UID]inUse {
 	t.Helper()
 	r := newRegister(hub, key)
 	stored, _, err := r.read(t.Context())
@@ -50,6 +50,11 @@ func inRegister(t *testing.T, hub client.Client, key client.ObjectKey) map[types
 		t.Fatal(err)
 	}
 	return stored
+}
+
+func has(uses map[types.UID]inUse, uid types.UID) bool {
+	_, ok := uses[uid]
+	return ok
 }
 
 // writes counts what goes to the API server.
@@ -78,10 +83,10 @@ func TestAppsThatBeginTogetherShareAWrite(t *testing.T) {
 	for i := range apps {
 		all.Go(func() {
 			uid := types.UID(fmt.Sprintf("uid-%d", i))
-			if err := r.add(t.Context(), uid, json.RawMessage(uses)); err != nil {
+			if err := r.add(t.Context(), uid, uses); err != nil {
 				t.Error(err)
 			}
-			if i%100 == 0 && inRegister(t, hub, key)[uid] == nil {
+			if i%100 == 0 && !has(inRegister(t, hub, key), uid) {
 				t.Errorf("%s is said to be stored and is not", uid)
 			}
 		})
@@ -100,20 +105,23 @@ func TestTheRegisterOutlivesTheProcess(t *testing.T) {
 	hub, key := coreClient(t, cp.Config(t)), client.ObjectKey{Namespace: cp.Namespace(t), Name: "uses"}
 	r := loaded(t, hub, key, all)
 	for _, uid := range []types.UID{"kept", "gone", "done"} {
-		if err := r.add(t.Context(), uid, json.RawMessage(uses)); err != nil {
+		if err := r.add(t.Context(), uid, uses); err != nil {
 			t.Fatal(err)
 		}
 	}
 	r.drop("done")
 	again := loaded(t, hub, key, func(uid types.UID) bool { return uid != "gone" })
-	if string(again.of("kept")) != uses || again.of("gone") != nil {
-		t.Errorf("after a restart: %s, %s", again.of("kept"), again.of("gone"))
+	if kept, err := again.of("kept"); err != nil || !reflect.DeepEqual(kept, uses) {
+		t.Errorf("after a restart: %v, %v", kept, err)
+	}
+	if gone, err := again.of("gone"); err != nil || gone != nil {
+		t.Errorf("of an App that is no more: %v, %v", gone, err)
 	}
 	again.drop("done")
-	if err := again.add(t.Context(), "new", json.RawMessage(uses)); err != nil {
+	if err := again.add(t.Context(), "new", uses); err != nil {
 		t.Fatal(err)
 	}
-	if got := inRegister(t, hub, key); len(got) != 2 || got["kept"] == nil || got["new"] == nil {
+	if got := inRegister(t, hub, key); len(got) != 2 || !has(got, "kept") || !has(got, "new") {
 		t.Errorf("stored is %v", got)
 	}
 }
@@ -123,7 +131,7 @@ func TestWhatAnotherDaemonEnteredStays(t *testing.T) {
 	hub, key := coreClient(t, cp.Config(t)), client.ObjectKey{Namespace: cp.Namespace(t), Name: "uses"}
 	one, two := loaded(t, hub, key, all), loaded(t, hub, key, all)
 	for i, r := range []*register{one, two, one} {
-		if err := r.add(t.Context(), types.UID(fmt.Sprint("uid-", i)), json.RawMessage(uses)); err != nil {
+		if err := r.add(t.Context(), types.UID(fmt.Sprint("uid-", i)), uses); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -133,10 +141,10 @@ func TestWhatAnotherDaemonEnteredStays(t *testing.T) {
 	if err := hub.Delete(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := one.add(t.Context(), "uid-3", json.RawMessage(uses)); err != nil {
+	if err := one.add(t.Context(), "uid-3", uses); err != nil {
 		t.Fatal(err)
 	}
-	if got := inRegister(t, hub, key); got["uid-0"] == nil || got["uid-2"] == nil || got["uid-3"] == nil {
+	if got := inRegister(t, hub, key); !has(got, "uid-0") || !has(got, "uid-2") || !has(got, "uid-3") {
 		t.Errorf("after somebody deleted it, stored is %v", got)
 	}
 }
@@ -147,7 +155,7 @@ func TestWhereTheRegisterCannotBeUsedThereIsAnotherPlace(t *testing.T) {
 	nobody := cp.Config(t)
 	nobody.Impersonate = rest.ImpersonationConfig{UserName: "nobody"}
 	full := loaded(t, admin, client.ObjectKey{Namespace: here, Name: "full"}, all)
-	if err := full.add(t.Context(), "much", json.RawMessage(`"`+strings.Repeat("x", registerLimit-10)+`"`)); err != nil {
+	if err := full.add(t.Context(), "much", []engine.TargetUse{{Kind: "Much", Namespaces: []string{strings.Repeat("x", registerLimit-100)}}}); err != nil {
 		t.Fatal(err)
 	}
 	for name, r := range map[string]*register{
@@ -156,28 +164,82 @@ func TestWhereTheRegisterCannotBeUsedThereIsAnotherPlace(t *testing.T) {
 		"no right to ConfigMaps": loaded(t, coreClient(t, nobody), client.ObjectKey{Namespace: here, Name: "uses"}, all),
 		"full":                   full,
 	} {
-		if err := r.add(t.Context(), "uid", json.RawMessage(uses)); err != errNoRegister { //nolint:errorlint // it is never wrapped
+		if err := r.add(t.Context(), "uid", uses); err != errNoRegister { //nolint:errorlint // it is never wrapped
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	full.drop("much")
-	if err := full.add(t.Context(), "uid", json.RawMessage(uses)); err != nil {
+	if err := full.add(t.Context(), "uid", uses); err != nil {
 		t.Errorf("after room was made: %v", err)
 	}
 }
 
 func TestADamagedRegisterStopsRatherThanForgets(t *testing.T) {
 	cp := cptest.Shared(t)
-	hub, key := coreClient(t, cp.Config(t)), client.ObjectKey{Namespace: cp.Namespace(t), Name: "uses"}
-	damaged := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}, Data: map[string]string{registerData: "{"}}
-	if err := hub.Create(t.Context(), damaged); err != nil {
+	hub, namespace := coreClient(t, cp.Config(t)), cp.Namespace(t)
+	for name, text := range map[string]string{
+		"no-json":         "{",
+		"no-such-kinds":   `{"kinds":[],"apps":{"uid":{"kinds":0}}}`,
+		"kinds-below-0":   `{"kinds":[[]],"apps":{"uid":{"kinds":-1}}}`,
+		"too-many-spaces": `{"kinds":[[{"kind":"A"}]],"apps":{"uid":{"kinds":0,"each":[["a"],["b"]]}}}`,
+	} {
+		key := client.ObjectKey{Namespace: namespace, Name: name}
+		damaged := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}, Data: map[string]string{registerData: text}}
+		if err := hub.Create(t.Context(), damaged); err != nil {
+			t.Fatal(err)
+		}
+		err := newRegister(hub, key).load(t.Context(), all)
+		if err == nil || !strings.Contains(err.Error(), key.String()) || !strings.Contains(err.Error(), "correct or delete it") {
+			t.Errorf("%s: loading it: %v", name, err)
+		}
+	}
+}
+
+func TestWhatManyAppsUseIsStoredInFewBytes(t *testing.T) {
+	at := func(namespace string, kinds ...string) []engine.TargetUse {
+		var out []engine.TargetUse
+		for _, k := range kinds {
+			out = append(out, engine.TargetUse{Cluster: "in-cluster", Group: "apps", Version: "v1", Kind: k, Namespaces: []string{namespace}})
+		}
+		return out
+	}
+	const apps = 1000
+	want, entered := map[types.UID][]engine.TargetUse{}, map[types.UID]inUse{}
+	for i := range apps {
+		uid := types.UID(fmt.Sprintf("7094c6ca-76b9-4a6c-b3f1-%012d", i))
+		want[uid] = at(fmt.Sprint("team-", i), "ConfigMap", "Deployment", "Service", "ServiceAccount")
+		if i%10 == 0 { // kinds without a namespace
+			want[uid] = append(want[uid], engine.TargetUse{Cluster: "in-cluster", Version: "v1", Kind: "Namespace"})
+		}
+	}
+	want["none"] = nil
+	sizes := 0
+	for uid, targets := range want {
+		u, err := usedBy(targets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		entered[uid] = u
+		sizes += u.size
+	}
+	text, err := encode(entered)
+	if err != nil {
 		t.Fatal(err)
 	}
-	err := newRegister(hub, key).load(t.Context(), all)
-	if err == nil || !strings.Contains(err.Error(), key.String()) || !strings.Contains(err.Error(), "correct or delete it") {
-		t.Errorf("loading it: %v", err)
+	if len(text) > 100*apps || sizes > 120*apps || len(text) > sizes+1024 {
+		t.Errorf("%d Apps take %d bytes, counted as %d", apps, len(text), sizes)
 	}
-	if apierrors.IsNotFound(err) {
-		t.Error("it counts as missing")
+	if again, err := encode(entered); err != nil || string(again) != string(text) {
+		t.Error("the same uses give another text")
+	}
+	got, err := decode(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for uid, targets := range want {
+		back, err := got[uid].targets()
+		if err != nil || len(back)+len(targets) > 0 && !reflect.DeepEqual(back, targets) {
+			t.Fatalf("%s: %v, %v; want %v", uid, back, err, targets)
+		}
 	}
 }
