@@ -191,7 +191,7 @@ func (s *stage) createRepositoryAt(ctx context.Context, name, url string) error 
 }
 
 func (s *stage) createApp(ctx context.Context, a appShape) error {
-	app := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: hubNamespace, Name: a.name}}
+	app := &v1alpha1.App{ObjectMeta: metav1.ObjectMeta{Namespace: hubNamespace, Name: a.name, Finalizers: []string{v1alpha1.Finalizer}}}
 	app.Spec.Source = &v1alpha1.Source{Repository: v1alpha1.Name(a.repository), Path: a.path}
 	app.Spec.Destination = v1alpha1.Destination{Namespace: v1alpha1.Namespace(a.namespace), Cluster: v1alpha1.Name(a.cluster)}
 	return s.hub.Create(ctx, app)

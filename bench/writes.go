@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"plumb.cd/plumb/api/v1alpha1"
+	"plumb.cd/plumb/internal/convert"
 )
 
 // measureWrites is what each write of a first sync costs the API server by itself, beside the apply of a ConfigMap: the
@@ -51,8 +52,12 @@ func measureWrites(ctx context.Context, s *stage, r *report) error {
 		do   func(context.Context, int) error
 	}{
 		{"somebody creates the App", func(ctx context.Context, i int) error { return s.hub.Create(ctx, copyOf(i)) }},
-		{"finalizer and what is in use, before the first apply", func(ctx context.Context, i int) error {
-			patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"finalizers": models[i].Finalizers, "annotations": models[i].Annotations}})
+		{"finalizer and what is in use, where the manifest names no finalizer", func(ctx context.Context, i int) error {
+			uses, err := convert.InUse(convert.App(&models[i]).Memory)
+			if err != nil {
+				return err
+			}
+			patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"finalizers": models[i].Finalizers, "annotations": map[string]string{v1alpha1.AnnotationUses: uses}}})
 			if err != nil {
 				return err
 			}

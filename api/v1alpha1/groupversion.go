@@ -37,7 +37,8 @@ const (
 	// AnnotationCancel cancels the running attempt whenever its value changes.
 	AnnotationCancel = "plumb.cd/cancel"
 	// AnnotationUses lists the clusters, kinds and namespaces that an App is about to use for the first time, as JSON. It is
-	// written together with the finalizer, before anything is applied; once there is status.memory, that alone counts.
+	// written together with the finalizer, before anything is applied; once there is status.memory, that alone counts. An App
+	// that was created with the finalizer has none: see internal/controller/app, register.
 	AnnotationUses = "plumb.cd/uses"
 	// Finalizer keeps an App until its objects are pruned or left behind, as spec.deletion says.
 	Finalizer = "plumb.cd/finalizer"
