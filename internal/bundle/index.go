@@ -238,22 +238,10 @@ func digestItems(frames []frame) object.Digest {
 	buf := make([]byte, 0, len(frames)*128)
 	for i := range frames {
 		start := len(buf)
-		buf = appendID(buf, frames[i].item.ID)
+		buf = frames[i].item.ID.Append(buf)
 		buf = append(buf, " sha256:"...)
 		buf = hex.AppendEncode(buf, frames[i].item.Digest[:])
 		lines[i] = buf[start:len(buf):len(buf)]
 	}
 	return sortedDigest(lines)
-}
-
-// appendID writes id.String().
-func appendID(b []byte, id object.ID) []byte {
-	b = append(b, id.Kind...)
-	if id.Group != "" {
-		b = append(append(b, '.'), id.Group...)
-	}
-	if id.Namespace != "" {
-		b = append(append(b, '/'), id.Namespace...)
-	}
-	return append(append(b, '/'), id.Name...)
 }

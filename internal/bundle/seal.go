@@ -45,7 +45,7 @@ func digest(objects []Entry) (object.Digest, error) {
 		if err != nil {
 			return "", unsealable(e, err)
 		}
-		lines[i] = append(append(appendID(nil, e.ID()), ' '), d...)
+		lines[i] = append(append(e.ID().Append(nil), ' '), d...)
 	}
 	return sortedDigest(lines), nil
 }

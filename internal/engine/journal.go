@@ -248,7 +248,7 @@ func (a *app) targetsWith(cluster string, desired map[object.ID]plan.Desired) (t
 // targetsLeft drops the kinds of which the App has no object any more.
 func (a *app) targetsLeft() []TargetUse {
 	used := map[[2]string]map[string]bool{}
-	for id := range a.target.set(a.key).all() {
+	for _, id := range a.target.set(a.key).ids() {
 		k := [2]string{id.Group, id.Kind}
 		if used[k] == nil {
 			used[k] = map[string]bool{}

@@ -159,18 +159,14 @@ func (p preparer) Prepare(d plan.Desired, live *unstructured.Unstructured) *unst
 // live gathers what is known of the objects that the App owns, and of those that stand under the names it wants.
 func (e *Engine) live(ctx context.Context, a *app, conn *cluster.Cluster, desired []plan.Desired) (map[object.ID]plan.Live, map[object.ID]object.Owner, error) {
 	me := e.owner(a)
-	out := map[object.ID]plan.Live{}
-	for id, r := range a.target.set(a.key).all() {
-		if r.missing {
-			continue
-		}
-		if other, claimed := a.target.claimedBy(id); claimed && other != a.key && !wants(desired, id) {
+	mine := a.target.set(a.key).live(&me)
+	elsewhere := a.target.claimedElsewhere(a.key, mine)
+	out := make(map[object.ID]plan.Live, len(mine))
+	for i := range mine {
+		if id := mine[i].ID; elsewhere[id] && !wants(desired, id) {
 			continue // handed over: the other App stamps it
 		}
-		out[id] = plan.Live{
-			ID: id, Kind: r.kind, UID: r.uid, Owner: &me, Applied: r.applied, InSync: r.inSync(),
-			Wave: r.wave, Options: *r.options, Deleting: r.deleting, Hook: r.hook,
-		}
+		out[mine[i].ID] = mine[i]
 	}
 	moving := map[object.ID]object.Owner{}
 	unknown := map[schema.GroupVersionKind]map[string][]object.ID{}
@@ -204,6 +200,43 @@ func (e *Engine) live(ctx context.Context, a *app, conn *cluster.Cluster, desire
 		}
 	}
 	return out, moving, nil
+}
+
+// live is what is there of the set, as a plan sees it.
+func (s *objectSet) live(owner *object.Owner) []plan.Live {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]plan.Live, 0, len(s.records))
+	for id, r := range s.records {
+		if r.missing {
+			continue
+		}
+		out = append(out, plan.Live{
+			ID: id, Kind: r.kind, UID: r.uid, Owner: owner, Applied: r.applied, InSync: r.inSync(),
+			Wave: r.wave, Options: *r.options, Deleting: r.deleting, Hook: r.hook,
+		})
+	}
+	return out
+}
+
+// ids lists what the set has records of.
+func (s *objectSet) ids() []object.ID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.records))
+}
+
+// claimedElsewhere tells which objects another App than k wants first.
+func (t *target) claimedElsewhere(k Key, objects []plan.Live) map[object.ID]bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out := map[object.ID]bool{}
+	for i := range objects {
+		if c, claimed := t.claims[objects[i].ID]; claimed && c.first != k {
+			out[objects[i].ID] = true
+		}
+	}
+	return out
 }
 
 func wants(desired []plan.Desired, id object.ID) bool {

@@ -39,6 +39,18 @@ func (id ID) String() string {
 	return kind + "/" + id.Namespace + "/" + id.Name
 }
 
+// Append writes String to b.
+func (id ID) Append(b []byte) []byte {
+	b = append(b, id.Kind...)
+	if id.Group != "" {
+		b = append(append(b, '.'), id.Group...)
+	}
+	if id.Namespace != "" {
+		b = append(append(b, '/'), id.Namespace...)
+	}
+	return append(append(b, '/'), id.Name...)
+}
+
 // ParseID reads what String wrote.
 func ParseID(s string) (ID, error) {
 	parts := strings.Split(s, "/")

@@ -44,6 +44,7 @@ type computer struct {
 	skipped map[object.ID]bool // left to others: neither sent nor waited for
 	prunes  []Live
 	blank   bool // nothing was rendered
+	strays  *strays
 }
 
 func newComputer(in Input) *computer {
@@ -198,39 +199,37 @@ func (c *computer) refuse(id object.ID, reason fault.Reason, message, next strin
 
 // decide gives the step for an object that may be touched; ok is false when there is nothing to do.
 func (c *computer) decide(d *Desired, live Live, exists bool) (s Step, ok bool) {
-	s = Step{ID: d.ID, Kind: d.GVK(), Rank: rank(d.ID), UID: live.UID}
-	s.ForceAllowed = either(d.Options.Force, c.in.Policy.Force) && !precious(d.ID)
+	action, why := c.write(d), ""
 	switch {
 	case !exists:
-		s.Action, s.Why = Create, whyNew
+		action, why = Create, whyNew
 		if c.in.Mode == Heal {
-			s.Why = whyDeleted
+			why = whyDeleted
 		}
-		return s, true
 	case !c.owned(live) && live.Owner == nil:
-		s.Action, s.Why = Adopt, "exists, and no App owns it"
-		return s, true
+		action, why = Adopt, "exists, and no App owns it"
 	case !c.owned(live):
-		s.Action, s.Why = Apply, "handed over by App "+live.Owner.String()
-		return s, true
+		action, why = Apply, "handed over by App "+live.Owner.String()
 	case d.Options.SkipIfExists || c.in.Policy.SkipIfExists:
 		return s, false
 	case live.Deleting:
-		s.Why = "is being deleted, and Git has it"
+		why = "is being deleted, and Git has it"
 	case live.Applied == "":
-		s.Why = whyUnknown
+		why = whyUnknown
 	case live.Applied != d.Digest:
-		s.Why = whyChanged
+		why = whyChanged
 	case !live.InSync:
-		s.Why = whyDrifted
+		why = whyDrifted
 	default:
 		return s, false
 	}
-	if c.in.Mode == Heal && !live.InSync {
-		s.Why = whyDrifted
+	if c.in.Mode == Heal && exists && c.owned(live) && !live.InSync {
+		why = whyDrifted
 	}
-	s.Action = c.write(d)
-	return s, true
+	return Step{
+		Action: action, ID: d.ID, Kind: d.GVK(), Rank: rank(d.ID), UID: live.UID, Why: why,
+		ForceAllowed: either(d.Options.Force, c.in.Policy.Force) && !precious(d.ID),
+	}, true
 }
 
 // write is the way in which an object of ours is sent.

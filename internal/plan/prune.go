@@ -10,11 +10,14 @@ import (
 
 // liveInOrder gives the live objects of this App that pick wants, hooks' leftovers apart, in canonical order.
 func (c *computer) liveInOrder(pick func(object.ID) bool) (objects, hooks []Live) {
-	for id, l := range c.in.Live {
-		if !c.owned(l) || !pick(id) {
+	for id := range c.in.Live {
+		if !pick(id) {
 			continue
 		}
-		l.ID = id
+		l := c.in.Live[id]
+		if l.ID = id; !c.owned(l) {
+			continue
+		}
 		if l.Hook {
 			hooks = append(hooks, l)
 		} else {
@@ -27,12 +30,20 @@ func (c *computer) liveInOrder(pick func(object.ID) bool) (objects, hooks []Live
 	return objects, hooks
 }
 
-// notInGit picks what no desired object names.
-func (c *computer) notInGit(id object.ID) bool { return !c.names[id] }
+// dropped is what this App owns and no desired object names, hooks' leftovers apart.
+func (c *computer) dropped() (objects, hooks []Live) {
+	if c.strays == nil {
+		objects, hooks := c.liveInOrder(func(id object.ID) bool { return !c.names[id] })
+		c.strays = &strays{objects, hooks}
+	}
+	return c.strays.objects, c.strays.hooks
+}
+
+type strays struct{ objects, hooks []Live }
 
 // decidePrunes finds what this App owns, Git does not have, and may be deleted. The rest of it is kept, with the reason.
 func (c *computer) decidePrunes() {
-	objects, _ := c.liveInOrder(c.notInGit)
+	objects, _ := c.dropped()
 	if len(objects) == 0 {
 		return
 	}
@@ -126,7 +137,7 @@ func (c *computer) sweepHooks() {
 	if c.only != nil || !c.in.Policy.Prune || c.in.HoldPrune != "" || c.blank {
 		return
 	}
-	_, hooks := c.liveInOrder(c.notInGit)
+	_, hooks := c.dropped()
 	for _, l := range hooks {
 		if !l.Deleting && l.Options.Prune != Off && !l.Options.Unmanaged {
 			c.prunes = append(c.prunes, l)
