@@ -62,6 +62,9 @@ func (w *Watch) stream(ctx context.Context, m Mapping, o metav1.ListOptions, see
 
 // take reads an event, {"type": ..., "object": ...}, and tells the sink.
 func (w *Watch) take(raw []byte, seen *map[types.NamespacedName]bool) error {
+	if *seen == nil && w.heard(raw) { // a list tells everything
+		return nil
+	}
 	e, err := object.Parse(raw)
 	if err != nil {
 		return errStream
@@ -97,6 +100,23 @@ func (w *Watch) take(raw []byte, seen *map[types.NamespacedName]bool) error {
 		w.version = obj.GetResourceVersion()
 	}
 	return nil
+}
+
+// heard files an event that says nothing new to the sink, by a glance.
+func (w *Watch) heard(raw []byte) bool {
+	if w.echo == nil {
+		return false
+	}
+	g, ok := object.Glance(raw)
+	if !ok || g.Type != string(watch.Added) && g.Type != string(watch.Modified) {
+		return false
+	}
+	name, uid := types.NamespacedName{Namespace: g.Namespace, Name: g.Name}, types.UID(g.UID)
+	if old, known := w.known[name]; known && old != uid || !w.echo.Knows(w.gvk, g.Namespace, g.Name, g.UID, g.Version) {
+		return false
+	}
+	w.known[name], w.version = uid, g.Version
+	return true
 }
 
 // failure is the error that an event of the type ERROR tells.

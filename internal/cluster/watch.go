@@ -30,7 +30,7 @@ func (k EventKind) String() string { return [...]string{"Added", "Modified", "De
 // Sink receives what a watch sees. The calls for one kind come one after the other, in the order of events, from one
 // goroutine; those of different kinds come at the same time. A Sink may keep obj, which nobody else has.
 type Sink interface {
-	// Event delivers one event. A Deleted that was missed, and found by listing again, has only apiVersion, kind,
+	// Event delivers one event; an Added or Modified that a Knower knows already is not delivered. A Deleted that was missed, and found by listing again, has only apiVersion, kind,
 	// namespace, name and UID.
 	Event(kind EventKind, obj *unstructured.Unstructured)
 	// Synced says that the sink now knows everything there is of the kind: after the first list, and again whenever a
@@ -40,11 +40,18 @@ type Sink interface {
 	Lost(gvk schema.GroupVersionKind, err error)
 }
 
+// A Knower is a Sink that may know states of objects from elsewhere, such as the answer to a write.
+type Knower interface {
+	// Knows reports whether the sink has taken in an object in exactly this version, and has no use for hearing of it again.
+	Knows(gvk schema.GroupVersionKind, namespace, name, uid, version string) bool
+}
+
 // Watch is the standing watch of one kind.
 type Watch struct {
 	c    *Cluster
 	gvk  schema.GroupVersionKind
 	sink Sink
+	echo Knower // the sink; nil: it knows nothing but by the watch
 
 	mu     sync.Mutex
 	synced bool
@@ -74,6 +81,7 @@ func (c *Cluster) EnsureWatch(gvk schema.GroupVersionKind, sink Sink) *Watch {
 		return w
 	}
 	w := &Watch{c: c, gvk: gvk, sink: sink, ready: make(chan struct{}), known: map[types.NamespacedName]types.UID{}}
+	w.echo, _ = sink.(Knower)
 	c.watches[gvk] = w
 	c.running.Go(func() { w.run(c.life) })
 	return w

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"plumb.cd/plumb/internal/object"
 )
@@ -108,13 +109,21 @@ func version(obj *unstructured.Unstructured) (int64, bool) {
 }
 
 func (f *Fingerprinter) schema(obj *unstructured.Unstructured) string {
-	s := obj.GetAPIVersion()
+	return f.schemaOf(obj.GetAPIVersion(), obj.GroupVersionKind())
+}
+
+// Schema is the Schema of the Record of an object of the kind, made now.
+func (f *Fingerprinter) Schema(gvk schema.GroupVersionKind) string {
+	return f.schemaOf(gvk.GroupVersion().String(), gvk)
+}
+
+func (f *Fingerprinter) schemaOf(apiVersion string, gvk schema.GroupVersionKind) string {
 	if f.rules.Schema != nil {
-		if g := f.rules.Schema(obj.GroupVersionKind()); g != "" {
-			s += "@" + g
+		if g := f.rules.Schema(gvk); g != "" {
+			return apiVersion + "@" + g
 		}
 	}
-	return s
+	return apiVersion
 }
 
 func (f *Fingerprinter) hash(obj *unstructured.Unstructured, es []entry, schema string) Hash {

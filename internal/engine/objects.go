@@ -131,6 +131,16 @@ func (s *objectSet) observed(o observation) bool {
 		before.missing || before.deleting != r.deleting || before.live.Hash != r.live.Hash
 }
 
+// knows reports whether an object was filed in exactly this version, as it was applied and with nothing left to look at: the
+// same once more would change nothing.
+func (s *objectSet) knows(id object.ID, kind schema.GroupVersionKind, live drift.Record) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.records[id]
+	return r != nil && r.kind == kind && r.uid == live.UID && r.live.Version == live.Version && r.live.Schema == live.Schema &&
+		r.inSync() && r.recheck.IsZero() && !r.hook && !r.deleting && !s.suspect[id] && !s.gone[id]
+}
+
 func (s *objectSet) setHealth(r *record, h health.Status, at time.Time) {
 	if r.health.Level != h.Level || r.since.IsZero() {
 		r.since = at

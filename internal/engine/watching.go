@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"plumb.cd/plumb/internal/cluster"
+	"plumb.cd/plumb/internal/drift"
 	"plumb.cd/plumb/internal/fault"
 	"plumb.cd/plumb/internal/health"
 	"plumb.cd/plumb/internal/object"
@@ -198,6 +199,20 @@ func (t *target) Event(kind cluster.EventKind, obj *unstructured.Unstructured) {
 	if t.hold(id, key, o.live.Version) && set.observed(o) && a != nil {
 		t.e.kick(a)
 	}
+}
+
+// Knows is asked by the watch before it reads an object: our own write's answer has told of most.
+func (t *target) Knows(gvk schema.GroupVersionKind, namespace, name, uid, version string) bool {
+	v, err := strconv.ParseInt(version, 10, 64)
+	if err != nil {
+		return false
+	}
+	id := object.ID{Group: gvk.Group, Kind: gvk.Kind, Namespace: namespace, Name: name}
+	t.mu.Lock()
+	holder, held := t.holders[id]
+	set := t.sets[holder]
+	t.mu.Unlock()
+	return held && set != nil && set.knows(id, gvk, drift.Record{UID: uid, Version: v, Schema: t.plain.prints.Schema(gvk)})
 }
 
 // hold notes whose record an object is in; when it moved, the App before forgets it. It is false for news that is older

@@ -91,6 +91,68 @@ func TestSetsOfFieldsAreSharedAndNothingElseIs(t *testing.T) {
 	}
 }
 
+// glanceAgrees holds Glance against what Parse reads of an event.
+func glanceAgrees(t *testing.T, event []byte) (glanced bool) {
+	t.Helper()
+	g, ok := Glance(event)
+	e, err := Parse(event)
+	if !ok || err != nil {
+		return ok
+	}
+	text := func(from any, path ...string) string {
+		for _, p := range path {
+			m, _ := from.(map[string]any)
+			from = m[p]
+		}
+		s, _ := from.(string)
+		return s
+	}
+	want := Glimpse{
+		Type: text(e, "type"), Namespace: text(e, "object", "metadata", "namespace"), Name: text(e, "object", "metadata", "name"),
+		UID: text(e, "object", "metadata", "uid"), Version: text(e, "object", "metadata", "resourceVersion"),
+	}
+	if g != want {
+		t.Fatalf("Glance(%q) = %+v, Parse reads %+v", event, g, want)
+	}
+	return true
+}
+
+// events are events of a watch, and whether a glance tells what they are about.
+var events = map[string]bool{
+	`{"type":"ADDED","object":{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a","namespace":"n","uid":"u","resourceVersion":"7"},"data":{"metadata":"]}"}}}`: true,
+	`{"object":{"spec":[{"metadata":{"name":"x"}},[],"]"],"metadata":{"resourceVersion":"7","labels":{"name":"y"},"uid":"u","name":"a"},"x":-1.5e3},"type":"ADDED"}`:    true,
+	` { "type" : "MODIFIED" , "object" : { "metadata" : { "name" : "\u0061\"" , "uid" : "u" , "resourceVersion" : "7" } , "a" : true , "b" : null } } `:                 true,
+	`{"type":"ADDED","object":{"metadata":{"name":"a","name":"b","uid":"u","resourceVersion":"7"}}}`:                                                                    false,
+	`{"type":"ADDED","object":{"metadata":{"name":"a","uid":"u","resourceVersion":"7"},"metadata":{"name":"b"}}}`:                                                       false,
+	`{"type":"ADDED","object":{"metadata":{"name":"a","uid":"u","resourceVersion":"7"}},"object":{"metadata":{"uid":"v"}}}`:                                             false,
+	`{"type":"ADDED","object":{"metadata":{"name":"a","uid":"u","resourceVersion":"7"}},"object":{}}`:                                                                   false,
+	`{"type":"ADDED","object":{"metadata":{"name":"a","uid":"u","resourceVersion":"7"},"metadata":null}}`:                                                               false,
+	`{"type":"ADDED","type":"DELETED","object":{"metadata":{"name":"a","uid":"u","resourceVersion":"7"}}}`:                                                              false,
+	`{"type":"ADDED","object":{"metadata":{"name":"a","uid":"u","resourceVersion":7}}}`:                                                                                 false,
+	`{"type":"ADDED","object":{"metadata":{"name":"a","resourceVersion":"7"}}}`:                                                                                         false,
+	`{"type":"ADDED","object":{"metadata":{"name":"a","uid":"u","resourceVersion":"7"}`:                                                                                 false,
+	`{"type":"ADDED","object":[{"metadata":{"name":"a","uid":"u","resourceVersion":"7"}}]}`:                                                                             false,
+	`{}`: false, `[]`: false, ``: false,
+}
+
+func TestAGlanceAtAnEventTellsWhatParsingTells(t *testing.T) {
+	for e, want := range events {
+		if got := glanceAgrees(t, []byte(e)); got != want {
+			t.Errorf("Glance(%s) tells: %v, want %v", e, got, want)
+		}
+	}
+	for _, d := range documents {
+		glanceAgrees(t, []byte(d))
+	}
+}
+
+func FuzzGlance(f *testing.F) {
+	for e := range events {
+		f.Add([]byte(e))
+	}
+	f.Fuzz(func(t *testing.T, event []byte) { glanceAgrees(t, event) })
+}
+
 func FuzzParseAndCanonical(f *testing.F) {
 	for _, d := range documents {
 		f.Add([]byte(d))
@@ -184,6 +246,16 @@ func BenchmarkParse(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+func BenchmarkGlance(b *testing.B) {
+	event := append(append([]byte(`{"type":"ADDED","object":`), answers(b)["ConfigMap"]...), '}')
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, ok := Glance(event); !ok {
+			b.Fatal("it does not tell")
+		}
 	}
 }
 

@@ -235,14 +235,20 @@ func (p *parser) fields() (map[string]any, error) {
 	if len(text) > longestSet {
 		return p.object(elsewhere)
 	}
-	place := &sets[maphash.Bytes(setSeed, text)%uint64(len(sets))]
-	if have := place.Load(); have != nil && have.text == string(text) {
-		p.at += len(text)
-		return have.fields, nil
+	h := maphash.Bytes(setSeed, text)
+	first, second := &sets[h%uint64(len(sets))], &sets[h>>32%uint64(len(sets))]
+	for _, place := range [...]*atomic.Pointer[fieldSet]{first, second} {
+		if have := place.Load(); have != nil && have.text == string(text) {
+			p.at += len(text)
+			return have.fields, nil
+		}
 	}
 	m, err := p.object(elsewhere)
 	if err == nil && p.at-from == len(text) {
-		place.Store(&fieldSet{string(text), m})
+		if first.Load() != nil {
+			first = second
+		}
+		first.Store(&fieldSet{string(text), m})
 	}
 	return m, err
 }
@@ -253,7 +259,7 @@ type fieldSet struct {
 	fields map[string]any
 }
 
-// sets are the sets of fields that were read last. The table is direct-mapped, as that of words is.
+// sets are sets of fields that were read. Each has two places where it may be; who came first stays in its first one.
 var (
 	sets    [128]atomic.Pointer[fieldSet]
 	setSeed = maphash.MakeSeed()
@@ -262,7 +268,7 @@ var (
 // longestSet bounds what the table holds on to, in bytes of text; the maps take about ten times as much.
 const longestSet = 2 << 10
 
-// extent finds the end of the object that begins at from, by its braces alone. Of what is no JSON, it is anywhere.
+// extent finds the end of the object or list that begins at from, by its brackets alone. Of what is no JSON, it is anywhere.
 func extent(data []byte, from int) int {
 	open, quoted := 0, false
 	for i := from; i < len(data); i++ {
@@ -272,9 +278,9 @@ func extent(data []byte, from int) int {
 		case c == '"':
 			quoted = !quoted
 		case quoted:
-		case c == '{':
+		case c == '{', c == '[':
 			open++
-		case c == '}':
+		case c == '}', c == ']':
 			if open--; open == 0 {
 				return i + 1
 			}
