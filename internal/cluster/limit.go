@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -203,7 +204,7 @@ const (
 )
 
 func (t limited) RoundTrip(r *http.Request) (*http.Response, error) {
-	if q := r.URL.Query(); q.Get("watch") == "true" || q.Get("watch") == "1" || q.Get("follow") == "true" {
+	if lasts(r.URL) {
 		return t.next.RoundTrip(r)
 	}
 	began, rest := time.Now(), firstRest
@@ -224,6 +225,15 @@ func (t limited) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		r, rest = again, min(2*rest, longestRest)
 	}
+}
+
+// lasts reports whether a request is a watch, or follows a log.
+func lasts(u *url.URL) bool {
+	if !strings.Contains(u.RawQuery, "watch=") && !strings.Contains(u.RawQuery, "follow=") {
+		return false // most: nothing is read in full
+	}
+	q := u.Query()
+	return q.Get("watch") == "true" || q.Get("watch") == "1" || q.Get("follow") == "true"
 }
 
 // staysAway reports whether the server asks to be left alone for longer than a rest.

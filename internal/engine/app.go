@@ -67,6 +67,7 @@ type app struct {
 	kinds       []schema.GroupVersionKind // of the bundle kindsFor
 	kindsFor    object.Digest
 	failure     *failure
+	blamed      blamed        // where the object that blocked last comes from
 	stale       *gate         // of an approval that came too late ...
 	staleFor    object.Digest // ... when this was the plan
 	plannedFor  int64         // generation of the last plan

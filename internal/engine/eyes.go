@@ -113,7 +113,14 @@ func (a *app) note(s string) {
 	a.notes = a.notes[:min(len(a.notes), limit)]
 }
 
-// fileOf finds the file and line that the blocking object was rendered from.
+// blamed is the place that an object of a bundle was rendered from. The same object blocks for many steps.
+type blamed struct {
+	bundle object.Digest
+	id     object.ID
+	file   string
+}
+
+// fileOf finds the file and line that the blocking object was rendered from. It is called within a step.
 func (e *Engine) fileOf(a *app, b Blocking) string {
 	if a.mem.Applied == nil && a.rendered.bundle == "" {
 		return ""
@@ -122,11 +129,15 @@ func (e *Engine) fileOf(a *app, b Blocking) string {
 	if digest == "" {
 		digest = a.mem.Applied.Bundle
 	}
+	if a.blamed.bundle == digest && a.blamed.id == b.Object {
+		return a.blamed.file
+	}
 	entries, err := e.o.Bundles.Objects(digest, b.Object.GroupKind(), b.Object.Name)
 	if err != nil || len(entries) == 0 {
 		return ""
 	}
-	return entries[0].Origin.String()
+	a.blamed = blamed{digest, b.Object, entries[0].Origin.String()}
+	return a.blamed.file
 }
 
 // followed is one object that Apps depend on without owning it.
