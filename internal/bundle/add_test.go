@@ -255,6 +255,33 @@ func TestWhatWasJustSealedIsNotReadBack(t *testing.T) {
 	}
 }
 
+func TestKeptPartsAreNotAllocatedAgain(t *testing.T) {
+	s := openStore(t, t.TempDir(), 0)
+	var files []file
+	for i := range 100 {
+		files = append(files, file{fmt.Sprintf("f%02d", i), 0, 100})
+	}
+	added, err := s.Add(draft(files, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	content := 0
+	got := testing.AllocsPerRun(5, func() {
+		x, err := s.Index(added.Digest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		content++
+		files[42].content = content
+		if added, err = s.Add(draft(files, x)); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if most := 5000.0; got > most {
+		t.Errorf("storing a bundle of 10000 objects of which one file of 100 changed allocates %.0f times, more than %.0f", got, most)
+	}
+}
+
 func BenchmarkAddOneFileOfAHundred(b *testing.B) {
 	s := openStore(b, b.TempDir(), 0)
 	var files []file

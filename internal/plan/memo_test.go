@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -170,6 +171,38 @@ func manyEntries(n int) []bundle.Entry {
 		})
 	}
 	return list
+}
+
+func TestWhatIsKnownIsNotAllocatedAgain(t *testing.T) {
+	list := manyEntries(10_000)
+	items := itemsOf(t, list)
+	o := PrepareOptions{Owner: testApp, Namespace: "shop", Scope: scope}
+	desired, _, memo, err := PrepareAll(list, items, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := Input{Mode: Sync, App: testApp, Bundle: "sha256:test", Live: map[object.ID]Live{}}
+	for i, d := range desired {
+		in.Live[d.ID] = Live{ID: d.ID, UID: fmt.Sprint(i), Owner: &testApp, Applied: d.Digest, InSync: true}
+	}
+	list[5000].Body["data"] = map[string]any{"value": "2"}
+	items[5000] = itemsOf(t, list[5000:5001])[0]
+	fresh := maps.Clone(memo.sent)
+	load := func(places []int) ([]bundle.Entry, error) { return []bundle.Entry{list[places[0]]}, nil }
+	got := testing.AllocsPerRun(5, func() {
+		memo.sent = maps.Clone(fresh)
+		out, _, prepared, ok, err := memo.Prepare(items, load, o)
+		if !ok || err != nil || prepared != 1 {
+			t.Fatal(prepared, ok, err)
+		}
+		in.Desired = out
+		if p := Compute(in); p.Unchanged != len(list)-1 {
+			t.Fatal(p.Unchanged)
+		}
+	})
+	if most := 1000.0; got > most {
+		t.Errorf("preparing and planning one changed object of %d allocates %.0f times, more than %.0f", len(list), got, most)
+	}
 }
 
 func BenchmarkPrepareOneOfTenThousand(b *testing.B) {

@@ -29,6 +29,7 @@ type Renderer struct {
 	by    map[render.Kind]render.Renderer
 	count int
 	paths map[string]int
+	out   int
 }
 
 // NewRenderer makes a Renderer of plain YAML, Kustomize and Helm.
@@ -51,7 +52,16 @@ func (r *Renderer) Render(ctx context.Context, files render.Files, req render.Re
 		return render.Result{}, err
 	}
 	req.Kind = kind
-	return r.by[kind].Render(ctx, files, req)
+	res, err := r.by[kind].Render(ctx, files, req)
+	r.out += len(res.Objects)
+	return res, err
+}
+
+// Objects is how many objects were rendered so far.
+func (r *Renderer) Objects() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.out
 }
 
 // Count is how often something was rendered so far.
