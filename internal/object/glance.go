@@ -7,18 +7,15 @@ type Glimpse struct {
 }
 
 // Glance looks at an event, {"type": ..., "object": ...}, for what names its object and its version. ok is false where only
-// Parse can tell: something is missing, comes twice, or is no JSON. What it passes over may still be none.
+// Parse can tell: something is missing, comes twice, or is no JSON.
 func Glance(event []byte) (g Glimpse, ok bool) {
-	p := parsers.Get().(*parser)
-	defer parsers.Put(p)
-	p.data, p.at, p.depth = event, 0, 0
-	defer func() { p.data = nil }()
-	p.blanks()
+	p := parserOf(event)
+	defer p.release()
 	objects, metas := 0, 0
 	meta := func(key string) bool { return p.identity(key, &g) }
 	body := func(key string) bool {
 		if key != "metadata" {
-			return p.skip()
+			return p.SkipValue() == nil
 		}
 		metas++
 		return metas == 1 && p.members(meta)
@@ -31,10 +28,9 @@ func Glance(event []byte) (g Glimpse, ok bool) {
 			objects++
 			return objects == 1 && p.members(body)
 		}
-		return p.skip()
+		return p.SkipValue() == nil
 	})
-	p.blanks()
-	return g, ok && p.at == len(event) && g.Type != "" && g.Name != "" && g.UID != "" && g.Version != ""
+	return g, ok && p.ended() && g.Type != "" && g.Name != "" && g.UID != "" && g.Version != ""
 }
 
 // identity takes one field of metadata.
@@ -49,12 +45,12 @@ func (p *parser) identity(key string, g *Glimpse) bool {
 	case "resourceVersion":
 		return p.once(&g.Version)
 	}
-	return p.skip()
+	return p.SkipValue() == nil
 }
 
 // once reads a string that is not empty, for the first time.
 func (p *parser) once(to *string) bool {
-	if *to != "" || p.peek() != '"' {
+	if *to != "" || p.PeekKind() != '"' {
 		return false
 	}
 	raw, err := p.str()
@@ -64,47 +60,18 @@ func (p *parser) once(to *string) bool {
 
 // members calls member with p at the value of each key of an object. member reads the value, and ends everything with false.
 func (p *parser) members(member func(key string) bool) bool {
-	if p.peek() != '{' || p.enter() != nil {
+	if p.PeekKind() != '{' {
 		return false
 	}
-	if p.peek() == '}' {
-		p.leave()
-		return true
+	if _, err := p.ReadToken(); err != nil {
+		return false
 	}
-	for {
-		key, err := p.key()
-		if err != nil || !member(key) {
-			return false
-		}
-		p.blanks()
-		switch p.peek() {
-		case ',':
-			p.at++
-			p.blanks()
-		case '}':
-			p.leave()
-			return true
-		default:
+	for p.PeekKind() != '}' {
+		raw, err := p.str()
+		if err != nil || !member(p.word(raw).s) {
 			return false
 		}
 	}
-}
-
-// skip passes over a value.
-func (p *parser) skip() bool {
-	switch c := p.peek(); {
-	case c == '"':
-		_, err := p.str()
-		return err == nil
-	case c == '{' || c == '[':
-		end := extent(p.data, p.at)
-		ok := end <= len(p.data) && (p.data[end-1] == '}' || p.data[end-1] == ']')
-		p.at = end
-		return ok
-	}
-	from := p.at
-	for p.at < len(p.data) && p.data[p.at] > ' ' && p.data[p.at] != ',' && p.data[p.at] != '}' && p.data[p.at] != ']' {
-		p.at++
-	}
-	return p.at > from
+	_, err := p.ReadToken()
+	return err == nil
 }

@@ -1,205 +1,83 @@
 package object
 
 import (
+	"bytes"
 	"errors"
 	"hash/maphash"
+	"io"
 	"math"
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // ErrNoObject says that bytes are no JSON object.
 var ErrNoObject = errors.New("it is no JSON object")
-
-// deepest is how far values may be nested; it is what the decoder of Kubernetes allows.
-const deepest = 10_000
 
 // Parse reads one JSON object as the decoder of Kubernetes does: whole numbers that fit are int64, all others float64; of
 // a key that comes twice, the last value counts; what is no UTF-8 becomes U+FFFD. The result shares nothing with data.
 // null is a nil map. What stands below a fieldsV1 of metadata.managedFields may be shared with other results, and is not
 // to be changed: most objects have the same few sets of fields.
 func Parse(data []byte) (map[string]any, error) {
-	p := parsers.Get().(*parser)
-	defer parsers.Put(p)
-	p.data, p.at, p.depth = data, 0, 0
-	m, err := p.document()
-	p.data = nil
-	return m, err
-}
-
-var parsers = sync.Pool{New: func() any { return &parser{} }}
-
-// parser reads a document from its begin to its end, once.
-type parser struct {
-	data  []byte
-	at    int
-	depth int
-	text  []byte // scratch, for strings with escapes
-	words [1024]word
-}
-
-// word is a name that comes again and again, such as a key: it is allocated once. The table is direct-mapped: of two names
-// with the same place the later one stays.
-type word struct {
-	s string
-	v any // s, in the form that a value has
-}
-
-// longestWord bounds what the table of words holds on to.
-const longestWord = 64
-
-func (p *parser) document() (map[string]any, error) {
-	p.blanks()
-	var out map[string]any
-	switch p.peek() {
-	case '{':
-		v, err := p.object(elsewhere)
-		if err != nil {
-			return nil, err
-		}
-		out = v
-	case 'n':
-		if !p.literal("null") {
-			return nil, ErrNoObject
-		}
-	default:
+	p := parserOf(data)
+	defer p.release()
+	v, err := p.value("", elsewhere)
+	if err != nil || !p.ended() {
 		return nil, ErrNoObject
 	}
-	if p.blanks(); p.at != len(p.data) {
+	out, ok := v.(map[string]any)
+	if !ok && v != nil {
 		return nil, ErrNoObject
 	}
 	return out, nil
 }
 
-func (p *parser) blanks() {
-	for p.at < len(p.data) {
-		switch p.data[p.at] {
-		case ' ', '\t', '\r', '\n':
-			p.at++
-		default:
-			return
-		}
-	}
+// parser makes values of what the decoder reads.
+type parser struct {
+	*jsontext.Decoder
+	text  []byte // scratch, for strings with escapes
+	words [1024]word
 }
 
-// peek gives the next byte; 0 at the end, which no JSON text has.
-func (p *parser) peek() byte {
-	if p.at < len(p.data) {
-		return p.data[p.at]
-	}
-	return 0
+var parsers = sync.Pool{New: func() any { return &parser{Decoder: new(jsontext.Decoder)} }}
+
+// lenient is what the decoder of Kubernetes takes although it is not well formed.
+var lenient = jsontext.AllowInvalidUTF8(true)
+
+func parserOf(data []byte) *parser {
+	p := parsers.Get().(*parser)
+	p.Reset(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true), lenient)
+	return p
 }
 
-func (p *parser) literal(s string) bool {
-	if len(p.data)-p.at < len(s) || string(p.data[p.at:p.at+len(s)]) != s {
-		return false
-	}
-	p.at += len(s)
-	return true
+func (p *parser) release() {
+	p.Reset(bytes.NewBuffer(nil)) // it keeps nothing of what it read
+	parsers.Put(p)
 }
 
-func (p *parser) enter() error {
-	if p.depth++; p.depth > deepest {
-		return ErrNoObject
-	}
-	p.at++
-	p.blanks()
-	return nil
+// ended reports whether nothing follows.
+func (p *parser) ended() bool {
+	_, err := p.ReadToken()
+	return errors.Is(err, io.EOF)
 }
 
-func (p *parser) leave() {
-	p.depth--
-	p.at++
-}
-
-func (p *parser) object(in room) (map[string]any, error) {
-	if err := p.enter(); err != nil {
-		return nil, err
-	}
-	out := map[string]any{}
-	if p.peek() == '}' {
-		p.leave()
-		return out, nil
-	}
-	for {
-		key, err := p.key()
-		if err != nil {
-			return nil, err
-		}
-		v, err := p.value(key, in)
-		if err != nil {
-			return nil, err
-		}
-		out[key] = v
-		p.blanks()
-		switch p.peek() {
-		case ',':
-			p.at++
-			p.blanks()
-		case '}':
-			p.leave()
-			return out, nil
-		default:
-			return nil, ErrNoObject
-		}
-	}
-}
-
-// key reads a key and its colon.
-func (p *parser) key() (string, error) {
-	if p.peek() != '"' {
-		return "", ErrNoObject
-	}
-	raw, err := p.str()
-	if err != nil {
-		return "", err
-	}
-	key := p.word(raw).s
-	p.blanks()
-	if p.peek() != ':' {
-		return "", ErrNoObject
-	}
-	p.at++
-	p.blanks()
-	return key, nil
-}
-
-func (p *parser) array(in room) ([]any, error) {
-	if err := p.enter(); err != nil {
-		return nil, err
-	}
-	out := []any{}
-	if p.peek() == ']' {
-		p.leave()
-		return out, nil
-	}
-	for {
-		v, err := p.value("", in)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, v)
-		p.blanks()
-		switch p.peek() {
-		case ',':
-			p.at++
-			p.blanks()
-		case ']':
-			p.leave()
-			return out, nil
-		default:
-			return nil, ErrNoObject
-		}
-	}
-}
-
-// value reads the value of a key (empty: an element of a list), after blanks. in is where the value stands.
+// value reads the value of a key (empty: there is none). in is where the value stands.
 func (p *parser) value(key string, in room) (any, error) {
-	switch c := p.peek(); {
-	case c == '"':
+	switch p.PeekKind() {
+	case '{':
+		if in == entry && key == "fieldsV1" {
+			return orNil(p.fields())
+		}
+		return orNil(p.object(in.object(key)))
+	case '[':
+		if in == metadata && key == "managedFields" {
+			return orNil(p.array(entries))
+		}
+		return orNil(p.array(elsewhere))
+	case '"':
 		raw, err := p.str()
 		switch {
 		case err != nil:
@@ -208,49 +86,123 @@ func (p *parser) value(key string, in room) (any, error) {
 			return p.word(raw).v, nil
 		}
 		return string(raw), nil
-	case c == '{' && in == entry && key == "fieldsV1":
-		return orNil(p.fields())
-	case c == '{':
-		return orNil(p.object(in.object(key)))
-	case c == '[' && in == metadata && key == "managedFields":
-		return orNil(p.array(entries))
-	case c == '[':
-		return orNil(p.array(elsewhere))
-	case c == 't' && p.literal("true"):
-		return true, nil
-	case c == 'f' && p.literal("false"):
-		return false, nil
-	case c == 'n' && p.literal("null"):
-		return nil, nil
-	case c == '-' || '0' <= c && c <= '9':
-		return p.number()
+	case '0':
+		raw, err := p.ReadValue()
+		if err != nil {
+			return nil, err
+		}
+		return numeral(string(raw))
 	}
-	return nil, ErrNoObject
+	t, err := p.ReadToken()
+	if err != nil || t.Kind() == 'n' {
+		return nil, err
+	}
+	return t.Bool(), nil
+}
+
+func (p *parser) object(in room) (map[string]any, error) {
+	if _, err := p.ReadToken(); err != nil {
+		return nil, err
+	}
+	out := map[string]any{}
+	for p.PeekKind() != '}' {
+		raw, err := p.str()
+		if err != nil {
+			return nil, err
+		}
+		key := p.word(raw).s
+		if out[key], err = p.value(key, in); err != nil {
+			return nil, err
+		}
+	}
+	_, err := p.ReadToken()
+	return out, err
+}
+
+func (p *parser) array(in room) ([]any, error) {
+	if _, err := p.ReadToken(); err != nil {
+		return nil, err
+	}
+	out := []any{}
+	for p.PeekKind() != ']' {
+		v, err := p.value("", in)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	_, err := p.ReadToken()
+	return out, err
+}
+
+// str reads a string. What it gives is good until the next call.
+func (p *parser) str() ([]byte, error) {
+	raw, err := p.ReadValue()
+	if err != nil || raw.Kind() != '"' {
+		return nil, ErrNoObject
+	}
+	plain := true
+	for _, c := range raw {
+		plain = plain && c != '\\' && c < utf8.RuneSelf
+	}
+	if plain {
+		return raw[1 : len(raw)-1], nil
+	}
+	if !utf8.Valid(raw) {
+		raw = valid(raw)
+	}
+	// Half of a pair is an error to it, and U+FFFD in what it gives.
+	p.text, _ = jsontext.AppendUnquote(p.text[:0], raw)
+	return p.text, nil
+}
+
+// valid is text with U+FFFD for each byte that is no part of UTF-8.
+func valid(text []byte) []byte {
+	out := make([]byte, 0, len(text)+utf8.UTFMax)
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		out = utf8.AppendRune(out, r)
+		text = text[size:]
+	}
+	return out
+}
+
+func numeral(text string) (any, error) {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return n, nil
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsInf(f, 0) {
+		return nil, ErrNoObject
+	}
+	return f, nil
 }
 
 // fields reads a set of fields, or takes it from an object that had the same.
 func (p *parser) fields() (map[string]any, error) {
-	from := p.at
-	text := p.data[from:extent(p.data, from)]
-	if len(text) > longestSet {
-		return p.object(elsewhere)
+	raw, err := p.ReadValue()
+	if err != nil {
+		return nil, err
 	}
-	h := maphash.Bytes(setSeed, text)
+	if len(raw) > longestSet {
+		return Parse(raw)
+	}
+	h := maphash.Bytes(setSeed, raw)
 	first, second := &sets[h%uint64(len(sets))], &sets[h>>32%uint64(len(sets))]
 	for _, place := range [...]*atomic.Pointer[fieldSet]{first, second} {
-		if have := place.Load(); have != nil && have.text == string(text) {
-			p.at += len(text)
+		if have := place.Load(); have != nil && have.text == string(raw) {
 			return have.fields, nil
 		}
 	}
-	m, err := p.object(elsewhere)
-	if err == nil && p.at-from == len(text) {
-		if first.Load() != nil {
-			first = second
-		}
-		first.Store(&fieldSet{string(text), m})
+	m, err := Parse(raw)
+	if err != nil {
+		return nil, err
 	}
-	return m, err
+	if first.Load() != nil {
+		first = second
+	}
+	first.Store(&fieldSet{string(raw), m})
+	return m, nil
 }
 
 // fieldSet is a set of fields in both its forms.
@@ -267,27 +219,6 @@ var (
 
 // longestSet bounds what the table holds on to, in bytes of text; the maps take about ten times as much.
 const longestSet = 2 << 10
-
-// extent finds the end of the object or list that begins at from, by its brackets alone. Of what is no JSON, it is anywhere.
-func extent(data []byte, from int) int {
-	open, quoted := 0, false
-	for i := from; i < len(data); i++ {
-		switch c := data[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{', c == '[':
-			open++
-		case c == '}', c == ']':
-			if open--; open == 0 {
-				return i + 1
-			}
-		}
-	}
-	return len(data)
-}
 
 func orNil[T any](v T, err error) (any, error) {
 	if err != nil {
@@ -327,6 +258,16 @@ func repeats(key string) bool {
 	return false
 }
 
+// word is a name that comes again and again, such as a key: it is allocated once. The table is direct-mapped: of two names
+// with the same place the later one stays.
+type word struct {
+	s string
+	v any // s, in the form that a value has
+}
+
+// longestWord bounds what the table of words holds on to.
+const longestWord = 64
+
 // word gives the string for a name out of the table.
 func (p *parser) word(raw []byte) word {
 	if len(raw) > longestWord {
@@ -343,186 +284,4 @@ func (p *parser) word(raw []byte) word {
 		*w = word{s, s}
 	}
 	return *w
-}
-
-// str reads a string. What it gives is good until the next call.
-func (p *parser) str() ([]byte, error) {
-	p.at++
-	from := p.at
-	ascii := true
-	for i := from; i < len(p.data); i++ {
-		switch c := p.data[i]; {
-		case c == '"':
-			raw := p.data[from:i]
-			p.at = i + 1
-			if !ascii && !utf8.Valid(raw) {
-				p.text = appendValid(p.text[:0], raw)
-				return p.text, nil
-			}
-			return raw, nil
-		case c == '\\':
-			p.at = i
-			return p.escaped(from)
-		case c < ' ':
-			return nil, ErrNoObject
-		case c >= utf8.RuneSelf:
-			ascii = false
-		}
-	}
-	return nil, ErrNoObject
-}
-
-// escaped reads the rest of a string that has an escape at p.at.
-func (p *parser) escaped(from int) ([]byte, error) {
-	p.text = appendValid(p.text[:0], p.data[from:p.at])
-	for {
-		begin := p.at
-		for p.at < len(p.data) && p.data[p.at] != '"' && p.data[p.at] != '\\' && p.data[p.at] >= ' ' {
-			p.at++
-		}
-		p.text = appendValid(p.text, p.data[begin:p.at])
-		switch p.peek() {
-		case '"':
-			p.at++
-			return p.text, nil
-		case '\\':
-			if err := p.escape(); err != nil {
-				return nil, err
-			}
-		default:
-			return nil, ErrNoObject
-		}
-	}
-}
-
-func (p *parser) escape() error {
-	if p.at+1 >= len(p.data) {
-		return ErrNoObject
-	}
-	c := p.data[p.at+1]
-	switch c {
-	case '"', '\\', '/':
-	case 'b':
-		c = '\b'
-	case 'f':
-		c = '\f'
-	case 'n':
-		c = '\n'
-	case 'r':
-		c = '\r'
-	case 't':
-		c = '\t'
-	case 'u':
-		return p.unicode()
-	default:
-		return ErrNoObject
-	}
-	p.text = append(p.text, c)
-	p.at += 2
-	return nil
-}
-
-// unicode reads \uXXXX, or two of them that are a pair. Half a pair is U+FFFD.
-func (p *parser) unicode() error {
-	r, ok := p.hex()
-	if !ok {
-		return ErrNoObject
-	}
-	p.at += 6
-	if utf16.IsSurrogate(r) {
-		low, ok := p.hex()
-		if pair := utf16.DecodeRune(r, low); ok && pair != utf8.RuneError {
-			p.at += 6
-			r = pair
-		} else {
-			r = utf8.RuneError
-		}
-	}
-	p.text = utf8.AppendRune(p.text, r)
-	return nil
-}
-
-// hex reads \uXXXX at p.at, and stays there.
-func (p *parser) hex() (rune, bool) {
-	if len(p.data)-p.at < 6 || p.data[p.at] != '\\' || p.data[p.at+1] != 'u' {
-		return 0, false
-	}
-	var r rune
-	for _, c := range p.data[p.at+2 : p.at+6] {
-		switch {
-		case '0' <= c && c <= '9':
-			c -= '0'
-		case 'a' <= c && c <= 'f':
-			c -= 'a' - 10
-		case 'A' <= c && c <= 'F':
-			c -= 'A' - 10
-		default:
-			return 0, false
-		}
-		r = r<<4 | rune(c)
-	}
-	return r, true
-}
-
-// appendValid appends text; each byte that is no part of UTF-8 becomes U+FFFD.
-func appendValid(to, text []byte) []byte {
-	for len(text) > 0 {
-		r, size := utf8.DecodeRune(text)
-		to = utf8.AppendRune(to, r)
-		text = text[size:]
-	}
-	return to
-}
-
-// number reads a number as JSON writes it.
-func (p *parser) number() (any, error) {
-	from := p.at
-	if p.peek() == '-' {
-		p.at++
-	}
-	switch c := p.peek(); {
-	case c == '0':
-		p.at++
-	case '1' <= c && c <= '9':
-		p.digits()
-	default:
-		return nil, ErrNoObject
-	}
-	whole := true
-	if p.peek() == '.' {
-		whole = false
-		p.at++
-		if !p.digits() {
-			return nil, ErrNoObject
-		}
-	}
-	if c := p.peek(); c == 'e' || c == 'E' {
-		whole = false
-		p.at++
-		if c := p.peek(); c == '+' || c == '-' {
-			p.at++
-		}
-		if !p.digits() {
-			return nil, ErrNoObject
-		}
-	}
-	text := string(p.data[from:p.at])
-	if whole {
-		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-			return n, nil
-		}
-	}
-	f, err := strconv.ParseFloat(text, 64)
-	if err != nil || math.IsInf(f, 0) {
-		return nil, ErrNoObject
-	}
-	return f, nil
-}
-
-func (p *parser) digits() bool {
-	from := p.at
-	for p.at < len(p.data) && '0' <= p.data[p.at] && p.data[p.at] <= '9' {
-		p.at++
-	}
-	return p.at > from
 }
