@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -137,10 +138,8 @@ func metaOf(gvk schema.GroupVersionKind, m *metav1.PartialObjectMetadata) Meta {
 		Finalizers:  m.Finalizers,
 		Deleting:    m.DeletionTimestamp != nil,
 	}
-	seen := map[string]bool{}
 	for _, e := range m.ManagedFields {
-		if e.Subresource != "status" && !seen[e.Manager] {
-			seen[e.Manager] = true
+		if e.Subresource != "status" && !slices.Contains(out.Managers, e.Manager) {
 			out.Managers = append(out.Managers, e.Manager)
 		}
 	}

@@ -88,7 +88,7 @@ func (s *Store) start(ctx context.Context) error {
 		"UPDATE anchor SET last_seq = ?, last_hash = ?": &s.setEnd,
 	} {
 		var err error
-		if *statement, err = s.db.PrepareContext(ctx, query); err != nil {
+		if *statement, err = s.db.PrepareContext(ctx, query); err != nil { //nolint:sqlclosecheck // it lives as long as the connection, which closes it
 			return err
 		}
 	}
@@ -147,13 +147,14 @@ func (s *Store) write(ctx context.Context, e history.Event, body []byte) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	if _, err := tx.StmtContext(ctx, s.addEvent).ExecContext(ctx, e.Seq, stamp(e.At), string(e.Kind), e.App, e.Object, body); err != nil {
+	add, fact, end := tx.StmtContext(ctx, s.addEvent), tx.StmtContext(ctx, s.addFact), tx.StmtContext(ctx, s.setEnd) //nolint:sqlclosecheck // the end of tx closes them
+	if _, err := add.ExecContext(ctx, e.Seq, stamp(e.At), string(e.Kind), e.App, e.Object, body); err != nil {
 		return err
 	}
-	if err := writeFact(ctx, tx.StmtContext(ctx, s.addFact), e); err != nil {
+	if err := writeFact(ctx, fact, e); err != nil {
 		return err
 	}
-	if _, err := tx.StmtContext(ctx, s.setEnd).ExecContext(ctx, e.Seq, e.Hash); err != nil {
+	if _, err := end.ExecContext(ctx, e.Seq, e.Hash); err != nil {
 		return err
 	}
 	if e.Seq%min(pruneEvery, s.max) == 0 {
