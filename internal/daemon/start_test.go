@@ -68,7 +68,7 @@ func TestADaemonThatCannotStartSaysWhy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := Install(ctx, admin, "", "plumb-system"); err != nil {
+	if err := Install(ctx, admin, cli.ManifestOptions{Namespace: "plumb-system"}); err != nil {
 		t.Fatal(err)
 	}
 	for says, o := range map[string]cli.DaemonOptions{
