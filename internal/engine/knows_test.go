@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"plumb.cd/plumb/internal/drift"
@@ -61,5 +63,23 @@ func TestOnlyTheVeryStateThatAWriteAnsweredIsKnown(t *testing.T) {
 				t.Error("the same once more is news")
 			}
 		})
+	}
+}
+
+// BenchmarkObserve reduces an object as the answer to an apply has it.
+func BenchmarkObserve(b *testing.B) {
+	const answer = `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"n","uid":"0753b2af-ea11-44a1-9fe9-ce28be093101",
+"resourceVersion":"7","labels":{"plumb.cd/app":"n.a","app":"a"},"annotations":{"plumb.cd/owner":"plumb:n/a:ConfigMap/n/a"},
+"managedFields":[{"manager":"plumb","operation":"Apply","apiVersion":"v1","time":"2026-01-01T00:00:00Z","fieldsType":"FieldsV1",
+"fieldsV1":{"f:data":{"f:a":{}},"f:metadata":{"f:annotations":{"f:plumb.cd/owner":{}},"f:labels":{"f:app":{},"f:plumb.cd/app":{}}}}}]},"data":{"a":"1"}}`
+	obj := &unstructured.Unstructured{}
+	if err := json.Unmarshal([]byte(answer), &obj.Object); err != nil {
+		b.Fatal(err)
+	}
+	e := New(Options{Now: time.Now, Installation: "plumb", HashKey: make([]byte, 32)})
+	t := e.targetFor("hub")
+	b.ReportAllocs()
+	for b.Loop() {
+		t.observe(nil, object.Of(obj), obj)
 	}
 }
