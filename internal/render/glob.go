@@ -15,24 +15,35 @@ func Match(pattern, name string) (bool, error) {
 	return matchParts(strings.Split(strings.TrimPrefix(pattern, "./"), "/"), strings.Split(name, "/"))
 }
 
+// matchParts goes back to the last "**" alone, so that no pattern takes more than the product of the lengths.
 func matchParts(pattern, name []string) (bool, error) {
-	for len(pattern) > 0 {
-		if pattern[0] == "**" {
-			for i := range len(name) + 1 {
-				if ok, err := matchParts(pattern[1:], name[i:]); ok || err != nil {
-					return ok, err
-				}
+	p, n := 0, 0
+	back, from := -1, 0 // the last "**", and the first part of the name that it does not stand for
+	for n < len(name) || p < len(pattern) {
+		if p < len(pattern) && pattern[p] == "**" {
+			back, from = p, n
+			p++
+			continue
+		}
+		if p < len(pattern) {
+			part := ""
+			if n < len(name) {
+				part = name[n]
 			}
+			ok, err := path.Match(pattern[p], part)
+			if err != nil {
+				return false, err
+			}
+			if ok && n < len(name) {
+				p, n = p+1, n+1
+				continue
+			}
+		}
+		if back < 0 || from >= len(name) {
 			return false, nil
 		}
-		if len(name) == 0 {
-			_, err := path.Match(pattern[0], "")
-			return false, err
-		}
-		if ok, err := path.Match(pattern[0], name[0]); !ok || err != nil {
-			return false, err
-		}
-		pattern, name = pattern[1:], name[1:]
+		from++
+		p, n = back+1, from
 	}
-	return len(name) == 0, nil
+	return true, nil
 }

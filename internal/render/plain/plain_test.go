@@ -3,6 +3,8 @@ package plain_test
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"plumb.cd/plumb/internal/fault"
 	"plumb.cd/plumb/internal/render"
 	"plumb.cd/plumb/internal/render/plain"
@@ -82,4 +84,29 @@ func TestPlain(t *testing.T) {
 		{Name: "a path out of the tree", Tree: tree, Request: at("../..", render.PlainOptions{}), Reason: fault.PathOutside},
 		{Name: "a malformed glob", Tree: tree, Request: at("app", render.PlainOptions{Include: []string{"["}}), Reason: fault.InvalidSpec},
 	})
+}
+
+func TestEachFileRendersByItself(t *testing.T) {
+	files := rendertest.Tree(tree)
+	req := render.Request{Path: "app", Plain: render.PlainOptions{Recurse: true}}
+	whole, err := plain.New().Render(t.Context(), files, req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, err := render.PlainFiles(t.Context(), files, req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var parts []render.Object
+	for _, name := range names {
+		req.Plain.Only = []string{name}
+		part, err := plain.New().Render(t.Context(), files, req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts = append(parts, part.Objects...)
+	}
+	if d := cmp.Diff(whole.Objects, parts); d != "" || len(names) < 3 {
+		t.Error(names, d)
+	}
 }
