@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -79,12 +80,22 @@ func BodyDigest(body map[string]any, random []string) (object.Digest, error) {
 		}
 		body = c
 	}
-	canonical, err := appendCanonical(make([]byte, 0, 1024), body)
+	buf := scratch.Get().(*[]byte)
+	defer scratch.Put(buf)
+	canonical, err := appendCanonical((*buf)[:0], body)
 	if err != nil {
 		return "", err
 	}
+	if cap(canonical) <= maxScratch {
+		*buf = canonical
+	}
 	return object.DigestOf(canonical), nil
 }
+
+// scratch holds buffers for what is only hashed; a large one is given back.
+var scratch = sync.Pool{New: func() any { return new([]byte) }}
+
+const maxScratch = 64 << 10
 
 // ID names the entry as it was rendered: a namespace that the destination will give is empty still.
 func (e Entry) ID() object.ID { return object.Of(&unstructured.Unstructured{Object: e.Body}) }

@@ -41,6 +41,11 @@ func (o Owner) Label() string {
 
 // Stamp marks u as owned by o. It changes u.
 func (o Owner) Stamp(u *unstructured.Unstructured) {
+	id := Of(u)
+	meta, ok := u.Object["metadata"].(map[string]any)
+	if ok && put(meta, "labels", LabelApp, o.Label()) && put(meta, "annotations", AnnotationOwner, o.mark(id)) {
+		return
+	}
 	labels := u.GetLabels()
 	if labels == nil {
 		labels = map[string]string{}
@@ -51,8 +56,27 @@ func (o Owner) Stamp(u *unstructured.Unstructured) {
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
-	annotations[AnnotationOwner] = o.mark(Of(u))
+	annotations[AnnotationOwner] = o.mark(id)
 	u.SetAnnotations(annotations)
+}
+
+// put sets a key in a map of metadata in place, where that is one of strings.
+func put(meta map[string]any, field, key, value string) bool {
+	m, ok := meta[field].(map[string]any)
+	if _, there := meta[field]; there && !ok {
+		return false
+	}
+	for _, v := range m {
+		if _, text := v.(string); !text {
+			return false
+		}
+	}
+	if m == nil {
+		m = make(map[string]any, 1)
+		meta[field] = m
+	}
+	m[key] = value
+	return true
 }
 
 func (o Owner) mark(id ID) string {

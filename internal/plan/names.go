@@ -2,7 +2,6 @@ package plan
 
 import (
 	"maps"
-	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -63,10 +62,14 @@ func mistyped(u *unstructured.Unstructured) string {
 		if !ok && meta[field] != nil {
 			return field
 		}
-		for _, k := range slices.Sorted(maps.Keys(m)) {
-			if _, text := m[k].(string); !text {
-				return field + object.Field(k)
+		first, wrong := "", false // in order, so that it is the same one each time
+		for k, v := range m {
+			if _, text := v.(string); !text && (!wrong || k < first) {
+				first, wrong = k, true
 			}
+		}
+		if wrong {
+			return field + object.Field(first)
 		}
 	}
 	return ""

@@ -160,10 +160,12 @@ func (p *preparer) entry(e bundle.Entry) (d Desired, ok bool) {
 	u := &unstructured.Unstructured{Object: body}
 	sanitize(u)
 	d = Desired{Object: u, Origin: e.Origin, Random: e.Random}
-	var warnings []string
-	d.Options, d.Hook, d.Wave, warnings = ParseAnnotations(u)
-	for _, w := range warnings {
-		p.warn(e, "%s", w)
+	if !Wishless(u) {
+		var warnings []string
+		d.Options, d.Hook, d.Wave, warnings = ParseAnnotations(u)
+		for _, w := range warnings {
+			p.warn(e, "%s", w)
+		}
 	}
 	if !p.name(e, &d) || !p.namespace(e, &d) {
 		return d, false
