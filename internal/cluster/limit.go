@@ -3,10 +3,11 @@ package cluster
 import (
 	"container/list"
 	"context"
+	"errors"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,9 +18,9 @@ import (
 const startInFlight = 16
 
 const (
-	shrinkBusy = 0.6                    // at an answer of 429
+	shrinkLate = 0.6                    // when there is no answer in time
 	shrinkSlow = 0.9                    // when answers take much longer than they can
-	shrinkRest = 250 * time.Millisecond // between two shrinkings: one burst of refusals is one sign
+	shrinkRest = 250 * time.Millisecond // between two shrinkings: one burst is one sign
 	slowFactor = 8                      // times the usual latency
 	slowFloor  = 250 * time.Millisecond // faster than this is never slow
 	smoothing  = 0.05                   // of the usual latency
@@ -28,19 +29,38 @@ const (
 )
 
 // limiter bounds the requests in flight, first come, first served. The bound grows by one for each round of successes
-// that filled it and came about as fast as answers ever do, and shrinks by a factor when the API server refuses or slows down.
+// that filled it and came about as fast as answers ever do, and shrinks by a factor when the API server slows down.
 // What is usual is known for each sort of work: a Service, whose address takes the server seconds to find among ten thousand,
-// says nothing of ConfigMaps.
+// says nothing of ConfigMaps. Refusals bound the priority level that they come from, and no other.
 type limiter struct {
 	mu       sync.Mutex
 	bound    float64
 	min, max float64
 	inFlight int
-	waiting  list.List          // of chan struct{}
-	usual    map[string]latency // by the sort of work
+	tickets  uint64 // given out so far
+	waiting  int
+	works    map[string]*work
+	queued   []*work           // those for which somebody waits
+	levels   map[string]*level // by the UID that the API server gives; without one they are the level ""
 	shrunk   time.Time
 	waited   time.Duration
 	answered time.Time // when the API server last said anything
+}
+
+// work is what is known of one sort of work.
+type work struct {
+	latency
+	level    *level // that last answered; nil before anything did
+	inFlight int
+	queue    list.List // of *turn, in the order of their tickets
+}
+
+// turn is the place of a request in the queue. It keeps its ticket when the request is refused.
+type turn struct {
+	sort   string
+	began  time.Time
+	ticket uint64 // 0: none yet
+	ready  chan struct{}
 }
 
 // latency is how long answers to one sort of work take.
@@ -62,22 +82,23 @@ func (l latency) with(took time.Duration, now time.Time) latency {
 }
 
 func newLimiter(least, most int) *limiter {
-	return &limiter{bound: float64(min(max(startInFlight, least), most)), min: float64(least), max: float64(most), usual: map[string]latency{}}
+	return &limiter{
+		bound: float64(min(max(startInFlight, least), most)), min: float64(least), max: float64(most),
+		works: map[string]*work{}, levels: map[string]*level{},
+	}
 }
 
+// errTurnedAway is for who waits at a level that refuses everybody.
+var errTurnedAway = errors.New("the API server refuses everything")
+
 // acquire waits for a turn. An API server that is busy is waited for, however long the queue; one that answers nobody for as
-// long as patience is not. No patience: it is waited for.
-func (l *limiter) acquire(ctx context.Context, patience time.Duration) error {
-	l.mu.Lock()
-	if l.waiting.Len() == 0 && l.inFlight < int(l.bound) {
-		l.inFlight++
-		l.mu.Unlock()
+// long as patience is not, nor one that refuses everybody for refusedFor. No patience: it is waited for.
+func (l *limiter) acquire(ctx context.Context, t *turn, patience time.Duration) error {
+	began := time.Now()
+	place := l.enqueue(t, began)
+	if place == nil {
 		return nil
 	}
-	turn := make(chan struct{})
-	place := l.waiting.PushBack(turn)
-	l.mu.Unlock()
-	began := time.Now()
 	defer l.noteWait(began)
 	var silent <-chan time.Time
 	if patience > 0 {
@@ -85,19 +106,134 @@ func (l *limiter) acquire(ctx context.Context, patience time.Duration) error {
 		defer timer.Stop()
 		silent = timer.C
 	}
+	starved := time.NewTimer(refusedFor - began.Sub(t.began))
+	defer starved.Stop()
 	for {
 		select {
-		case <-turn:
+		case <-t.ready:
 			return nil
 		case <-ctx.Done():
-			return l.leave(turn, place, ctx.Err())
+			return l.leave(t, place, ctx.Err())
+		case now := <-starved.C:
+			if l.starves(t, now) {
+				return l.leave(t, place, errTurnedAway)
+			}
+			starved.Reset(longestRest)
 		case now := <-silent:
 			rest := patience - now.Sub(l.lastAnswer(began))
 			if rest <= 0 {
-				return l.leave(turn, place, context.DeadlineExceeded)
+				return l.leave(t, place, context.DeadlineExceeded)
 			}
 			silent = time.After(rest)
 		}
+	}
+}
+
+// enqueue gives the place of a turn in the queue, or nil if there was no need to wait.
+func (l *limiter) enqueue(t *turn, now time.Time) *list.Element {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	w := l.work(t.sort)
+	if t.ticket == 0 {
+		l.tickets++
+		t.ticket, t.began = l.tickets, now
+	}
+	if l.waiting == 0 && l.room(w, now) {
+		l.take(w)
+		return nil
+	}
+	t.ready = make(chan struct{})
+	if w.queue.Len() == 0 {
+		l.queued = append(l.queued, w)
+	}
+	l.waiting++
+	after := w.queue.Back()
+	for after != nil && after.Value.(*turn).ticket > t.ticket {
+		after = after.Prev()
+	}
+	var place *list.Element
+	if after == nil {
+		place = w.queue.PushFront(t)
+	} else {
+		place = w.queue.InsertAfter(t, after)
+	}
+	l.admit(now) // those who wait may be at another level than this one
+	return place
+}
+
+func (l *limiter) work(sort string) *work {
+	w := l.works[sort]
+	if w == nil {
+		w = &work{}
+		l.works[sort] = w
+	}
+	return w
+}
+
+// room reports whether a request may be sent. While some level refuses, work of a sort that nobody has answered yet sends
+// one ahead, which learns its level.
+func (l *limiter) room(w *work, now time.Time) bool {
+	switch {
+	case l.inFlight >= int(l.bound):
+		return false
+	case w.level != nil:
+		return w.level.room(now)
+	default:
+		return w.inFlight == 0 || !l.refusing()
+	}
+}
+
+func (l *limiter) refusing() bool {
+	for _, v := range l.levels {
+		if v.seats > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *limiter) take(w *work) {
+	l.inFlight++
+	w.inFlight++
+	if w.level != nil {
+		w.level.inFlight++
+	}
+}
+
+func (l *limiter) giveBack(w *work) {
+	l.inFlight--
+	w.inFlight--
+	if w.level != nil {
+		w.level.inFlight--
+	}
+}
+
+// admit lets those go for whom there is room, in the order of their tickets.
+func (l *limiter) admit(now time.Time) {
+	for l.waiting > 0 && l.inFlight < int(l.bound) {
+		var first *work
+		for _, w := range l.queued {
+			if (first == nil || w.next().ticket < first.next().ticket) && l.room(w, now) {
+				first = w
+			}
+		}
+		if first == nil {
+			return
+		}
+		l.take(first)
+		close(first.next().ready)
+		l.dequeue(first, first.queue.Front())
+	}
+}
+
+func (w *work) next() *turn { return w.queue.Front().Value.(*turn) }
+
+func (l *limiter) dequeue(w *work, place *list.Element) {
+	w.queue.Remove(place)
+	l.waiting--
+	if w.queue.Len() == 0 {
+		i := slices.Index(l.queued, w)
+		l.queued = slices.Delete(l.queued, i, i+1)
 	}
 }
 
@@ -105,23 +241,36 @@ func (l *limiter) acquire(ctx context.Context, patience time.Duration) error {
 func (l *limiter) lastAnswer(since time.Time) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.answered.After(since) {
-		return l.answered
+	return latest(l.answered, since)
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
 	}
-	return since
+	return b
+}
+
+// starves reports whether the level that a turn is for has refused everybody all the while.
+func (l *limiter) starves(t *turn, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	v := l.work(t.sort).level
+	return v != nil && v.starves(t.began, now)
 }
 
 // leave gives the place in the queue up.
-func (l *limiter) leave(turn chan struct{}, place *list.Element, err error) error {
+func (l *limiter) leave(t *turn, place *list.Element, err error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	w := l.work(t.sort)
 	select {
-	case <-turn: // our turn came at the same moment: pass it on
-		l.inFlight--
-		l.admit()
+	case <-t.ready: // our turn came at the same moment: pass it on
+		l.giveBack(w)
 	default:
-		l.waiting.Remove(place)
+		l.dequeue(w, place)
 	}
+	l.admit(time.Now())
 	return err
 }
 
@@ -141,47 +290,154 @@ const (
 	late                     // no answer in time
 )
 
-// release ends a turn: work of a sort took a time until now.
-func (l *limiter) release(o outcome, sort string, took time.Duration, now time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	full := l.inFlight >= int(l.bound)
-	l.inFlight--
-	if o == served2xx || o == refused {
-		l.answered = now
-	}
-	known := l.usual[sort]
-	switch {
-	case o == refused:
-		l.shrink(shrinkBusy, 1, now)
-	case o == late:
-		l.shrink(shrinkBusy, l.min, now)
-	case o == lost:
-	case known.usual > 0 && took > slowFloor && took > slowFactor*known.usual:
-		l.shrink(shrinkSlow, l.min, now)
-	case full && (known.best == 0 || took <= growFactor*known.best):
-		l.bound = min(l.bound+1/l.bound, l.max)
-	}
-	if o == served2xx {
-		l.usual[sort] = known.with(took, now)
-	}
-	l.admit()
+// reply is how a request ended.
+type reply struct {
+	outcome
+	level string        // that answered, if any did
+	stay  time.Duration // for which whoever was refused is to stay away
+	took  time.Duration
 }
 
-// shrink makes the bound smaller, to least at the least: a server that refuses may have a single seat for us.
-func (l *limiter) shrink(by, least float64, now time.Time) {
+// release ends a turn, and reports whether a request that was refused takes it again.
+func (l *limiter) release(a reply, t *turn, now time.Time) (again bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	w := l.work(t.sort)
+	full := l.inFlight >= int(l.bound)
+	l.giveBack(w)
+	if a.outcome == served2xx || a.outcome == refused {
+		l.answered = now
+		l.move(w, a.level, now)
+	}
+	quick := w.best == 0 || a.took <= growFactor*w.best
+	switch {
+	case a.outcome == refused:
+		again = w.level.refuse(a.stay, now) && !w.level.starves(t.began, now)
+		time.AfterFunc(w.level.hold.Sub(now), l.wake)
+	case a.outcome == late:
+		l.shrink(shrinkLate, now)
+	case a.outcome == lost:
+	case w.usual > 0 && a.took > slowFloor && a.took > slowFactor*w.usual:
+		l.shrink(shrinkSlow, now)
+	case full && quick:
+		l.bound = min(l.bound+1/l.bound, l.max)
+	}
+	if a.outcome == served2xx {
+		w.latency = w.with(a.took, now)
+		w.level.serve(quick, l.bound, now)
+	}
+	l.admit(now)
+	return again
+}
+
+// move notes which level answers work of a sort.
+func (l *limiter) move(w *work, name string, now time.Time) {
+	to := l.levels[name]
+	if to == nil {
+		to = &level{}
+		l.levels[name] = to
+	}
+	if w.level == to {
+		return
+	}
+	if w.level != nil {
+		w.level.inFlight -= w.inFlight
+	}
+	to.inFlight += w.inFlight
+	if now.Before(to.settled) {
+		to.seats += float64(w.inFlight + 1) // they belong to the same burst
+	}
+	w.level = to
+}
+
+// wake lets go who waited for a rest to end.
+func (l *limiter) wake() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.admit(time.Now())
+}
+
+func (l *limiter) shrink(by float64, now time.Time) {
 	if now.Sub(l.shrunk) < shrinkRest {
 		return
 	}
 	l.shrunk = now
-	l.bound = max(l.bound*by, min(least, l.bound))
+	l.bound = max(l.bound*by, min(l.min, l.bound))
 }
 
-func (l *limiter) admit() {
-	for l.waiting.Len() > 0 && l.inFlight < int(l.bound) {
-		l.inFlight++
-		close(l.waiting.Remove(l.waiting.Front()).(chan struct{}))
+// A request that the API server refuses because it is busy takes its turn again: nobody has seen it, and to whoever sent it
+// this is a longer queue. An API server under Priority and Fairness doubles the time that it asks those whom it refuses to
+// stay away, up to 32 seconds, while it refuses more than three a second; so few may be refused. A server that refuses
+// everybody for refusedFor, or asks to be left alone for longer than longestRest while it serves nobody, gets its way.
+const (
+	refusedFor  = 30 * time.Second
+	longestRest = time.Second
+	settling    = 50 * time.Millisecond // in which the rest of a burst is answered
+	growRest    = 2 * time.Second       // after a refusal, before one more is tried
+	serving     = 2 * time.Second       // after an answer, in which the server is known to answer
+	refusals    = 2                     // of requests that were sent alone, in each longestRest
+)
+
+// level is a priority level of the API server: those of its requests that share seats.
+type level struct {
+	seats    float64 // in flight at the most; 0: it has refused nobody, or that is forgotten
+	inFlight int
+	served   time.Time           // when it last served anybody
+	settled  time.Time           // until when refusals belong to the burst of the last one
+	hold     time.Time           // until when nothing is sent
+	grows    time.Time           // not before
+	refused  [refusals]time.Time // the last ones, the oldest first
+}
+
+func (v *level) room(now time.Time) bool {
+	return v.seats == 0 || v.inFlight < int(v.seats) && !now.Before(v.hold)
+}
+
+// refuse notes that one was refused, who is no longer in flight, and that the server asks whoever was to stay away for so
+// long; it reports whether to try again. Of those that were in flight together, as many have seats as are not refused. Where
+// nobody has one, one request at a time asks whether that is still so.
+func (v *level) refuse(stay time.Duration, now time.Time) (again bool) {
+	if !now.Before(v.settled) {
+		together := float64(v.inFlight + 1)
+		if v.seats > 0 {
+			together = min(together, v.seats)
+		}
+		v.seats = together
 	}
+	v.seats = max(v.seats-1, 1)
+	v.settled, v.hold, v.grows = now.Add(settling), now.Add(settling), now.Add(growRest)
+	oldest := v.refused[0]
+	copy(v.refused[:], v.refused[1:])
+	v.refused[refusals-1] = now
+	if v.inFlight > 0 {
+		return true // what becomes of them says more
+	}
+	if now.Sub(oldest) < longestRest {
+		v.hold = latest(v.hold, v.refused[0].Add(longestRest))
+	}
+	if now.Sub(v.served) < serving || stay <= longestRest {
+		return true
+	}
+	v.hold = now.Add(min(stay, refusedFor))
+	return false
+}
+
+// serve notes that one was served, who is no longer in flight; quick answers to as many as may be in flight let one more
+// be tried. What is no less than the bound of all work is no limit any more.
+func (v *level) serve(quick bool, bound float64, now time.Time) {
+	v.served = now
+	if v.seats == 0 || !quick || v.inFlight+1 < int(v.seats) || now.Before(v.grows) {
+		return
+	}
+	v.seats += 1 / v.seats
+	if v.seats >= bound {
+		v.seats = 0
+	}
+}
+
+// starves reports whether everybody was refused for refusedFor, and no less since then.
+func (v *level) starves(since, now time.Time) bool {
+	return v.seats > 0 && now.Sub(latest(v.served, since)) >= refusedFor
 }
 
 // wrap puts the limiter before a transport. Watches and log streams, which last, do not count.
@@ -194,23 +450,16 @@ type limited struct {
 	next    http.RoundTripper
 }
 
-// A request that the API server refuses because it is busy takes its turn again, after a rest: nobody has seen it, and to
-// whoever sent it this is a longer queue. A server that refuses it for refusedFor, or asks to be left alone for longer than the
-// second that API Priority and Fairness always asks for, gets its way.
-const (
-	refusedFor  = 30 * time.Second
-	firstRest   = 50 * time.Millisecond
-	longestRest = time.Second
-)
-
 func (t limited) RoundTrip(r *http.Request) (*http.Response, error) {
 	if lasts(r.URL) {
 		return t.next.RoundTrip(r)
 	}
-	began, rest := time.Now(), firstRest
-	for {
-		resp, err := t.turn(r)
-		if err != nil || resp.StatusCode != http.StatusTooManyRequests || time.Since(began) > refusedFor || staysAway(resp) {
+	for at := (&turn{sort: sortOf(r)}); ; {
+		resp, refusedAgain, err := t.turn(r, at)
+		if errors.Is(err, errTurnedAway) {
+			return turnedAway(r), nil
+		}
+		if err != nil || !refusedAgain {
 			return resp, err
 		}
 		again, ok := replay(r)
@@ -218,12 +467,15 @@ func (t limited) RoundTrip(r *http.Request) (*http.Response, error) {
 			return resp, nil
 		}
 		_ = resp.Body.Close() // it says that the server is busy, which is known
-		select {
-		case <-r.Context().Done():
-			return nil, r.Context().Err()
-		case <-time.After(rest/2 + rand.N(rest/2)):
-		}
-		r, rest = again, min(2*rest, longestRest)
+		r = again
+	}
+}
+
+// turnedAway is the answer of a server that refuses everybody to who was not even sent.
+func turnedAway(r *http.Request) *http.Response {
+	return &http.Response{
+		StatusCode: http.StatusTooManyRequests, Status: "429 Too Many Requests", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Retry-After": {"1"}}, Body: http.NoBody, Request: r,
 	}
 }
 
@@ -236,10 +488,13 @@ func lasts(u *url.URL) bool {
 	return q.Get("watch") == "true" || q.Get("watch") == "1" || q.Get("follow") == "true"
 }
 
-// staysAway reports whether the server asks to be left alone for longer than a rest.
-func staysAway(resp *http.Response) bool {
+// staysAway is for how long the server asks to be left alone.
+func staysAway(resp *http.Response) time.Duration {
 	seconds, err := strconv.Atoi(resp.Header.Get("Retry-After"))
-	return err == nil && time.Duration(seconds)*time.Second > longestRest
+	if err != nil {
+		return 0
+	}
+	return time.Duration(seconds) * time.Second
 }
 
 // replay gives a request as it was before it was sent.
@@ -256,33 +511,37 @@ func replay(r *http.Request) (*http.Request, bool) {
 	return again, err == nil
 }
 
-// turn waits for a turn and sends the request.
-func (t limited) turn(r *http.Request) (*http.Response, error) {
+// turn waits for a turn and sends the request; it reports whether the request was refused and is to take its turn again.
+func (t limited) turn(r *http.Request, at *turn) (resp *http.Response, again bool, err error) {
 	limit, _ := r.Context().Value(timeLimit{}).(time.Duration)
-	if err := t.limiter.acquire(r.Context(), limit); err != nil {
-		return nil, err
+	if err := t.limiter.acquire(r.Context(), at, limit); err != nil {
+		return nil, false, err
 	}
 	ctx, cancel := within(r.Context(), limit)
 	begin := time.Now()
-	resp, err := t.next.RoundTrip(r.WithContext(ctx))
-	end, o := time.Now(), served2xx
+	resp, err = t.next.RoundTrip(r.WithContext(ctx))
+	end := time.Now()
+	a := reply{outcome: served2xx, took: end.Sub(begin)}
 	switch {
 	case err != nil && ctx.Err() != nil && r.Context().Err() == nil:
-		o = late
+		a.outcome = late
 	case err != nil:
-		o = lost
-	case resp.StatusCode == http.StatusTooManyRequests:
-		o = refused
+		a.outcome = lost
+	default:
+		a.level = resp.Header.Get("X-Kubernetes-Pf-Prioritylevel-Uid")
+		if resp.StatusCode == http.StatusTooManyRequests {
+			a.outcome, a.stay = refused, staysAway(resp)
+		}
 	}
-	t.limiter.release(o, sortOf(r), end.Sub(begin), end)
+	again = t.limiter.release(a, at, end)
 	if err != nil {
 		cancel()
-		return nil, err
+		return nil, false, err
 	}
 	if limit > 0 {
 		resp.Body = timedBody{resp.Body, cancel}
 	}
-	return resp, nil
+	return resp, again, nil
 }
 
 // sortOf tells one sort of work of an API server from another: the method, and the kind of object, as its path has it.
@@ -331,16 +590,22 @@ func (b timedBody) Close() error {
 // WrappedRoundTripper lets client-go look inside.
 func (t limited) WrappedRoundTripper() http.RoundTripper { return t.next }
 
-// Limit is how many requests may be in flight now.
+// Limit is how many requests may be in flight now: of the work that is limited most, if the API server refuses some.
 func (c *Cluster) Limit() int {
 	c.limiter.mu.Lock()
 	defer c.limiter.mu.Unlock()
-	return int(c.limiter.bound)
+	least := c.limiter.bound
+	for _, v := range c.limiter.levels {
+		if v.seats > 0 {
+			least = min(least, v.seats)
+		}
+	}
+	return int(least)
 }
 
 // Queued is how many requests wait for their turn to be sent.
 func (c *Cluster) Queued() int {
 	c.limiter.mu.Lock()
 	defer c.limiter.mu.Unlock()
-	return c.limiter.waiting.Len()
+	return c.limiter.waiting
 }

@@ -14,10 +14,12 @@ import (
 	"time"
 )
 
+func pods() *turn { return &turn{sort: "GET pods"} }
+
 func TestLimiterAdmitsInTheOrderOfArrival(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLimiter(1, 1)
-		if err := l.acquire(t.Context(), 0); err != nil {
+		if err := l.acquire(t.Context(), pods(), 0); err != nil {
 			t.Fatal(err)
 		}
 		var mu sync.Mutex
@@ -25,17 +27,17 @@ func TestLimiterAdmitsInTheOrderOfArrival(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 5 {
 			all.Go(func() {
-				if err := l.acquire(t.Context(), 0); err != nil {
+				if err := l.acquire(t.Context(), pods(), 0); err != nil {
 					t.Error(err)
 				}
 				mu.Lock()
 				order = append(order, i)
 				mu.Unlock()
-				l.release(served2xx, "GET pods", time.Millisecond, time.Now())
+				l.release(reply{outcome: served2xx, took: time.Millisecond}, &turn{sort: "GET pods"}, time.Now())
 			})
 			synctest.Wait()
 		}
-		l.release(served2xx, "GET pods", time.Millisecond, time.Now())
+		l.release(reply{outcome: served2xx, took: time.Millisecond}, &turn{sort: "GET pods"}, time.Now())
 		all.Wait()
 		if !slices.IsSorted(order) || len(order) != 5 {
 			t.Errorf("admitted in the order %v", order)
@@ -46,19 +48,19 @@ func TestLimiterAdmitsInTheOrderOfArrival(t *testing.T) {
 func TestLimiterForgetsWhoGaveUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLimiter(1, 1)
-		if err := l.acquire(t.Context(), 0); err != nil {
+		if err := l.acquire(t.Context(), pods(), 0); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		gaveUp := make(chan error, 1)
-		go func() { gaveUp <- l.acquire(ctx, 0) }()
+		go func() { gaveUp <- l.acquire(ctx, pods(), 0) }()
 		synctest.Wait()
 		cancel()
 		if err := <-gaveUp; !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v", err)
 		}
-		l.release(served2xx, "GET pods", time.Millisecond, time.Now())
-		if err := l.acquire(t.Context(), 0); err != nil || l.inFlight != 1 {
+		l.release(reply{outcome: served2xx, took: time.Millisecond}, &turn{sort: "GET pods"}, time.Now())
+		if err := l.acquire(t.Context(), pods(), 0); err != nil || l.inFlight != 1 {
 			t.Errorf("%d in flight, %v", l.inFlight, err)
 		}
 	})
@@ -135,69 +137,57 @@ func TestLimiterAdapts(t *testing.T) {
 		"it grows while it is filled and answers are fast": {func(l *limiter) {
 			for range 2000 {
 				l.inFlight = int(l.bound)
-				l.release(served2xx, "GET pods", time.Millisecond, start)
+				l.release(reply{outcome: served2xx, took: time.Millisecond}, &turn{sort: "GET pods"}, start)
 			}
 		}, func(b float64) bool { return b > 60 && b <= 128 }},
 		"it does not grow when more in flight only take longer": {func(l *limiter) {
 			l.inFlight = 1
-			l.release(served2xx, "GET pods", time.Millisecond, start)
+			l.release(reply{outcome: served2xx, took: time.Millisecond}, &turn{sort: "GET pods"}, start)
 			for range 2000 {
 				l.inFlight = int(l.bound)
-				l.release(served2xx, "GET pods", 8*time.Millisecond, start)
+				l.release(reply{outcome: served2xx, took: 8*time.Millisecond}, &turn{sort: "GET pods"}, start)
 				l.inFlight = 1
-				l.release(served2xx, "GET pods", time.Millisecond, start)
+				l.release(reply{outcome: served2xx, took: time.Millisecond}, &turn{sort: "GET pods"}, start)
 			}
 		}, func(b float64) bool { return b == startInFlight }},
 		"it grows in the end when the server is farther away than it was": {func(l *limiter) {
 			l.inFlight = 1
-			l.release(served2xx, "GET pods", time.Millisecond, start)
+			l.release(reply{outcome: served2xx, took: time.Millisecond}, &turn{sort: "GET pods"}, start)
 			for i := range 4000 {
 				l.inFlight = int(l.bound)
-				l.release(served2xx, "GET pods", 8*time.Millisecond, start.Add(time.Duration(i)*time.Second))
+				l.release(reply{outcome: served2xx, took: 8*time.Millisecond}, &turn{sort: "GET pods"}, start.Add(time.Duration(i)*time.Second))
 			}
 		}, func(b float64) bool { return b > 2*startInFlight }},
 		"work of a sort that is always slow says nothing of the rest": {func(l *limiter) {
 			for i := range 200 {
 				at := start.Add(time.Duration(i) * time.Second)
 				l.inFlight = 1
-				l.release(served2xx, "GET pods", 2*time.Millisecond, at)
+				l.release(reply{outcome: served2xx, took: 2*time.Millisecond}, &turn{sort: "GET pods"}, at)
 				l.inFlight = 1
-				l.release(served2xx, "PATCH services", 2*time.Second, at)
+				l.release(reply{outcome: served2xx, took: 2*time.Second}, &turn{sort: "PATCH services"}, at)
 			}
 		}, func(b float64) bool { return b == startInFlight }},
 		"it does not grow while there is room": {func(l *limiter) {
 			for range 2000 {
 				l.inFlight = 1
-				l.release(served2xx, "GET pods", time.Millisecond, start)
+				l.release(reply{outcome: served2xx, took: time.Millisecond}, &turn{sort: "GET pods"}, start)
 			}
 		}, func(b float64) bool { return b == startInFlight }},
-		"a burst of refusals counts once": {func(l *limiter) {
-			for range 20 {
-				l.inFlight = 10
-				l.release(refused, "GET pods", time.Millisecond, start)
-			}
-		}, func(b float64) bool { return b == startInFlight*shrinkBusy }},
-		"lasting refusals take it to one at a time": {func(l *limiter) {
-			for i := range 20 {
-				l.inFlight = 10
-				l.release(refused, "GET pods", time.Millisecond, start.Add(time.Duration(i)*time.Second))
-			}
-		}, func(b float64) bool { return b == 1 }},
 		"lasting slowness takes it to its floor": {func(l *limiter) {
 			for i := range 40 {
 				l.inFlight = 10
-				l.release(late, "GET pods", time.Minute, start.Add(time.Duration(i)*time.Second))
+				l.release(reply{outcome: late, took: time.Minute}, &turn{sort: "GET pods"}, start.Add(time.Duration(i)*time.Second))
 			}
 		}, func(b float64) bool { return b == 4 }},
 		"answers that become slow shrink it": {func(l *limiter) {
 			l.inFlight = 1
-			l.release(served2xx, "GET pods", 2*time.Millisecond, start)
+			l.release(reply{outcome: served2xx, took: 2*time.Millisecond}, &turn{sort: "GET pods"}, start)
 			l.inFlight = 1
-			l.release(served2xx, "GET pods", time.Second, start.Add(time.Second))
+			l.release(reply{outcome: served2xx, took: time.Second}, &turn{sort: "GET pods"}, start.Add(time.Second))
 		}, func(b float64) bool { return b < startInFlight }},
 		"a lost connection says nothing about the load": {func(l *limiter) {
 			l.inFlight = 32
-			l.release(lost, "GET pods", time.Minute, start)
+			l.release(reply{outcome: lost, took: time.Minute}, &turn{sort: "GET pods"}, start)
 		}, func(b float64) bool { return b == startInFlight }},
 	}
 	for name, tt := range tests {

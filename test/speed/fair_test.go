@@ -74,8 +74,8 @@ func TestAnAPIServerThatLimitsUsIsWaitedForAndNothingFails(t *testing.T) {
 		"eight may queue": {apps: 30, attempts: 30, refused: 4 * 30, response: flowcontrolv1.LimitResponse{
 			Type: flowcontrolv1.LimitResponseTypeQueue, Queuing: &flowcontrolv1.QueuingConfiguration{Queues: 1, HandSize: 1, QueueLengthLimit: 8},
 		}},
-		// The API server asks those that it refuses to stay away for longer and longer, up to 32 seconds: an attempt may end over it.
-		"whoever finds no seat is refused": {apps: 12, attempts: 24, refused: 3 * 4 * 12, response: flowcontrolv1.LimitResponse{
+		// The API server asks those that it refuses to stay away for longer and longer, up to 32 seconds, unless few are.
+		"whoever finds no seat is refused": {apps: 30, attempts: 30, refused: 4 * 30 / 2, response: flowcontrolv1.LimitResponse{
 			Type: flowcontrolv1.LimitResponseTypeReject,
 		}},
 	}
