@@ -125,6 +125,9 @@ type claim struct {
 
 // claim files which objects an App's newest bundle wants.
 func (t *target) claim(k Key, desired []plan.Desired) {
+	if t.wantsAlready(k, desired) {
+		return
+	}
 	want := make([]object.ID, 0, len(desired))
 	keep := make(map[object.ID]bool, len(desired))
 	for i := range desired {
@@ -146,6 +149,22 @@ func (t *target) claim(k Key, desired []plan.Desired) {
 		}
 	}
 	t.claimed[k] = want
+}
+
+// wantsAlready reports whether these are, one by one, the objects that k wants already.
+func (t *target) wantsAlready(k Key, desired []plan.Desired) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	before := t.claimed[k]
+	if len(before) != len(desired) {
+		return false
+	}
+	for i := range desired {
+		if before[i] != desired[i].ID {
+			return false
+		}
+	}
+	return true
 }
 
 // unclaim gives up what k wants but for keep; another App that wants it comes next. t.mu is held.
