@@ -368,10 +368,11 @@ func (l *limiter) shrink(by float64, now time.Time) {
 // A request that the API server refuses because it is busy takes its turn again: nobody has seen it, and to whoever sent it
 // this is a longer queue. An API server under Priority and Fairness doubles the time that it asks those whom it refuses to
 // stay away, up to 32 seconds, while it refuses more than three a second; so few may be refused. A server that refuses
-// everybody for refusedFor, or asks to be left alone for longer than longestRest while it serves nobody, gets its way.
+// everybody for refusedFor, or asks to be left alone for longer than longestStay while it serves nobody, gets its way.
 const (
 	refusedFor  = 30 * time.Second
 	longestRest = time.Second
+	longestStay = 4 * time.Second
 	settling    = 50 * time.Millisecond // in which the rest of a burst is answered
 	growRest    = 2 * time.Second       // after a refusal, before one more is tried
 	serving     = 2 * time.Second       // after an answer, in which the server is known to answer
@@ -383,7 +384,8 @@ type level struct {
 	seats    float64 // in flight at the most; 0: it has refused nobody, or that is forgotten
 	inFlight int
 	served   time.Time           // when it last served anybody
-	settled  time.Time           // until when refusals belong to the burst of the last one
+	burst    time.Time           // when the last refusals began
+	settled  time.Time           // until when refusals belong to them
 	hold     time.Time           // until when nothing is sent
 	grows    time.Time           // not before
 	refused  [refusals]time.Time // the last ones, the oldest first
@@ -402,15 +404,15 @@ func (v *level) refuse(stay time.Duration, now time.Time) (again bool) {
 		if v.seats > 0 {
 			together = min(together, v.seats)
 		}
-		v.seats = together
+		v.seats, v.burst = together, now
 	}
 	v.seats = max(v.seats-1, 1)
 	v.settled, v.hold, v.grows = now.Add(settling), now.Add(settling), now.Add(growRest)
 	oldest := v.refused[0]
 	copy(v.refused[:], v.refused[1:])
 	v.refused[refusals-1] = now
-	if v.inFlight > 0 {
-		return true // what becomes of them says more
+	if v.inFlight > 0 || v.served.After(v.burst) {
+		return true // what becomes, or became, of the others says more
 	}
 	if now.Sub(oldest) < longestRest {
 		v.hold = latest(v.hold, v.refused[0].Add(longestRest))
@@ -418,14 +420,17 @@ func (v *level) refuse(stay time.Duration, now time.Time) (again bool) {
 	if now.Sub(v.served) < serving || stay <= longestRest {
 		return true
 	}
-	v.hold = now.Add(min(stay, refusedFor))
-	return false
+	v.hold = latest(v.hold, now.Add(min(stay, refusedFor)))
+	return stay <= longestStay
 }
 
 // serve notes that one was served, who is no longer in flight; quick answers to as many as may be in flight let one more
 // be tried. What is no less than the bound of all work is no limit any more.
 func (v *level) serve(quick bool, bound float64, now time.Time) {
 	v.served = now
+	if now.After(v.settled) && v.hold.After(now) {
+		v.hold = now // it is known to answer
+	}
 	if v.seats == 0 || !quick || v.inFlight+1 < int(v.seats) || now.Before(v.grows) {
 		return
 	}

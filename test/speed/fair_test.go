@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -71,11 +73,11 @@ func TestABigAppHoldsNoSmallOneUp(t *testing.T) {
 func TestAnAPIServerThatLimitsUsIsWaitedForAndNothingFails(t *testing.T) {
 	t.Parallel()
 	tests := map[string]fewSeats{
-		"eight may queue": {apps: 30, attempts: 30, refused: 4 * 30, response: flowcontrolv1.LimitResponse{
+		"eight may queue": {apps: 30, attempts: 30, refused: 4 * 30 / 2, idle: 3 * time.Second, response: flowcontrolv1.LimitResponse{
 			Type: flowcontrolv1.LimitResponseTypeQueue, Queuing: &flowcontrolv1.QueuingConfiguration{Queues: 1, HandSize: 1, QueueLengthLimit: 8},
 		}},
 		// The API server asks those that it refuses to stay away for longer and longer, up to 32 seconds, unless few are.
-		"whoever finds no seat is refused": {apps: 30, attempts: 30, refused: 4 * 30 / 2, response: flowcontrolv1.LimitResponse{
+		"whoever finds no seat is refused": {apps: 30, attempts: 30, refused: 4 * 30 / 2, idle: 3 * time.Second, response: flowcontrolv1.LimitResponse{
 			Type: flowcontrolv1.LimitResponseTypeReject,
 		}},
 	}
@@ -87,9 +89,11 @@ func TestAnAPIServerThatLimitsUsIsWaitedForAndNothingFails(t *testing.T) {
 	}
 }
 
-// fewSeats is a first sync of so many Apps, how many attempts it may take at the most, and how many writes may be refused.
+// fewSeats is a first sync of so many Apps, how many attempts it may take at the most, how many writes may be refused,
+// and for how long none may be in flight.
 type fewSeats struct {
 	apps, attempts, refused int
+	idle                    time.Duration
 	response                flowcontrolv1.LimitResponse
 }
 
@@ -117,14 +121,26 @@ func (f fewSeats) firstSync(t *testing.T) {
 		return s.State == engine.StateSynced && s.Head == head
 	}, names...)
 	refused, writes := 0, 0
-	for _, code := range codesOfWrites(t, cp, namespace) {
-		if code == http.StatusTooManyRequests {
+	var began, last time.Time
+	var idle time.Duration
+	for _, w := range writesIn(t, cp, namespace) {
+		if last.IsZero() {
+			began, last = w.RequestReceivedTimestamp.Time, w.StageTimestamp.Time
+		}
+		idle = max(idle, w.RequestReceivedTimestamp.Sub(last))
+		if w.StageTimestamp.After(last) {
+			last = w.StageTimestamp.Time
+		}
+		if w.ResponseStatus.Code == http.StatusTooManyRequests {
 			refused++
 		} else {
 			writes++
 		}
 	}
-	t.Logf("%d writes, and %d that were refused", writes, refused)
+	t.Logf("%d writes in %v, and %d that were refused; none in flight for %v", writes, last.Sub(began), refused, idle)
+	if idle > f.idle {
+		t.Errorf("for %v no write was in flight", idle)
+	}
 	if refused == 0 {
 		t.Error("the API server refused nothing: the test tests nothing")
 	}
@@ -211,27 +227,32 @@ func seats(t *testing.T, cp *cptest.ControlPlane, response flowcontrolv1.LimitRe
 	})
 }
 
-// codesOfWrites are the answers to the engine's writes in a namespace, out of the audit log.
-func codesOfWrites(t *testing.T, cp *cptest.ControlPlane, namespace string) (codes []int) {
+// write is one of the engine's writes, as the audit log has it.
+type write struct {
+	Verb, Stage, UserAgent                   string
+	ObjectRef                                struct{ Namespace string }
+	ResponseStatus                           struct{ Code int }
+	RequestReceivedTimestamp, StageTimestamp metav1.MicroTime
+}
+
+// writesIn are the engine's writes in a namespace, by when they were received.
+func writesIn(t *testing.T, cp *cptest.ControlPlane, namespace string) (writes []write) {
 	t.Helper()
 	raw, err := os.ReadFile(cp.AuditLog)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for line := range bytes.Lines(raw[:bytes.LastIndexByte(raw, '\n')+1]) {
-		var e struct {
-			Verb, Stage, UserAgent string
-			ObjectRef              struct{ Namespace string }
-			ResponseStatus         struct{ Code int }
-		}
-		if err := json.Unmarshal(line, &e); err != nil {
+		var w write
+		if err := json.Unmarshal(line, &w); err != nil {
 			t.Fatal(err)
 		}
-		if e.Verb == "patch" && e.Stage == "ResponseComplete" && strings.HasPrefix(e.UserAgent, "plumb-lab") && e.ObjectRef.Namespace == namespace {
-			codes = append(codes, e.ResponseStatus.Code)
+		if w.Verb == "patch" && w.Stage == "ResponseComplete" && strings.HasPrefix(w.UserAgent, "plumb-lab") && w.ObjectRef.Namespace == namespace {
+			writes = append(writes, w)
 		}
 	}
-	return codes
+	slices.SortFunc(writes, func(a, b write) int { return a.RequestReceivedTimestamp.Compare(b.RequestReceivedTimestamp.Time) })
+	return writes
 }
 
 // This test counts the goroutines of the whole process, so that no other runs beside it.
