@@ -24,7 +24,7 @@ type App struct {
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	// +required
-	Spec   AppSpec   `json:"spec"`
+	Spec AppSpec `json:"spec"`
 	// Plumb alone writes it, and always as a whole: who owns which of its fields need not be told apart.
 	// +structType=atomic
 	Status AppStatus `json:"status,omitempty"`

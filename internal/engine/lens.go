@@ -89,6 +89,7 @@ func (l Lens) applied(n *GraphNode, body map[string]any) {
 	case ByTraffic:
 		n.Links.labels = u.GetLabels()
 		traffic(n, u)
+	case ByOwner, ByNode: // what Git says has neither
 	}
 }
 

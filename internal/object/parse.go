@@ -92,12 +92,13 @@ func (p *parser) value(key string, in room) (any, error) {
 			return nil, err
 		}
 		return numeral(string(raw))
+	default:
+		t, err := p.ReadToken()
+		if k := t.Kind(); err != nil || k != 't' && k != 'f' {
+			return nil, err
+		}
+		return t.Bool(), nil
 	}
-	t, err := p.ReadToken()
-	if err != nil || t.Kind() == 'n' {
-		return nil, err
-	}
-	return t.Bool(), nil
 }
 
 func (p *parser) object(in room) (map[string]any, error) {
