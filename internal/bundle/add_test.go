@@ -15,31 +15,6 @@ import (
 	"plumb.cd/plumb/internal/object"
 )
 
-func TestTheCanonicalFormIsThatOfTheVocabulary(t *testing.T) {
-	var value func(depth int) *rapid.Generator[any]
-	value = func(depth int) *rapid.Generator[any] {
-		leaves := []*rapid.Generator[any]{
-			rapid.Just[any](nil), rapid.Bool().AsAny(), rapid.Int64().AsAny(), rapid.Float64().AsAny(), rapid.String().AsAny(),
-			rapid.Custom(func(t *rapid.T) any { return string(rapid.SliceOf(rapid.Byte()).Draw(t, "bytes")) }),
-			rapid.SampledFrom([]string{"\b\f\n\r\t\x00\x1f\x7f", "<&>\"\\'/", "\u2028\u2029é世", "plain text"}).AsAny(),
-			rapid.Just[any]([]any(nil)), rapid.Just[any](map[string]any(nil)), rapid.Just[any](map[string]string{"a": "<"}), rapid.Just[any](7),
-		}
-		if depth == 0 {
-			return rapid.OneOf(leaves...)
-		}
-		inner := value(depth - 1)
-		return rapid.OneOf(append(leaves, rapid.MapOfN(rapid.String(), inner, 0, 20).AsAny(), rapid.SliceOfN(inner, 0, 4).AsAny())...)
-	}
-	rapid.Check(t, func(t *rapid.T) {
-		v := value(3).Draw(t, "value")
-		want, wantErr := object.Canonical(v)
-		got, err := appendCanonical(nil, v)
-		if (err == nil) != (wantErr == nil) || err == nil && string(got) != string(want) {
-			t.Fatalf("got %s (%v), want %s (%v)", got, err, want, wantErr)
-		}
-	})
-}
-
 func TestAFrameIsTheEntryAsJSON(t *testing.T) {
 	for _, e := range []Entry{
 		configMap("x", "a", map[string]any{"html": "<&>"}),

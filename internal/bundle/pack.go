@@ -22,7 +22,7 @@ type frame struct {
 // newFrame encodes an entry whose body is plain (see Copy).
 func newFrame(e Entry) (frame, error) {
 	const begin = `{"body":`
-	b, err := appendCanonical(append(make([]byte, 0, 512), begin...), e.Body)
+	b, err := object.AppendCanonical(append(make([]byte, 0, 512), begin...), e.Body)
 	if err != nil {
 		return frame{}, err
 	}
@@ -39,8 +39,11 @@ func newFrame(e Entry) (frame, error) {
 	} else {
 		f.item.Digest = sumOf(b[len(begin):])
 	}
-	b = append(b, `,"origin":`...)
-	b = appendOrigin(b, e.Origin)
+	origin, err := json.Marshal(e.Origin)
+	if err != nil {
+		return frame{}, err
+	}
+	b = append(append(b, `,"origin":`...), origin...)
 	if f.item.Random {
 		random, err := json.Marshal(e.Random)
 		if err != nil {
@@ -74,38 +77,6 @@ func versionOf(body map[string]any) string {
 		return "" // no version of anything
 	}
 	return version
-}
-
-func appendOrigin(b []byte, o object.Origin) []byte {
-	begin := len(b)
-	field := func(name string) {
-		if len(b) > begin {
-			b = append(b, ',')
-		} else {
-			b = append(b, '{')
-		}
-		b = append(append(append(b, '"'), name...), '"', ':')
-	}
-	if o.Source != "" {
-		field("source")
-		b = appendQuoted(b, o.Source)
-	}
-	if o.File != "" {
-		field("file")
-		b = appendQuoted(b, o.File)
-	}
-	if o.Line != 0 {
-		field("line")
-		b = strconv.AppendInt(b, int64(o.Line), 10)
-	}
-	if o.Document != 0 {
-		field("document")
-		b = strconv.AppendInt(b, int64(o.Document), 10)
-	}
-	if len(b) == begin {
-		b = append(b, '{')
-	}
-	return append(b, '}')
 }
 
 // packer puts frames into blocks.

@@ -82,7 +82,7 @@ func BodyDigest(body map[string]any, random []string) (object.Digest, error) {
 	}
 	buf := scratch.Get().(*[]byte)
 	defer scratch.Put(buf)
-	canonical, err := appendCanonical((*buf)[:0], body)
+	canonical, err := object.AppendCanonical((*buf)[:0], body)
 	if err != nil {
 		return "", err
 	}

@@ -2,7 +2,6 @@ package object
 
 import (
 	"encoding/json"
-	"math"
 	"slices"
 	"strconv"
 	"sync"
@@ -19,6 +18,18 @@ func Canonical(v any) ([]byte, error) {
 		return nil, err
 	}
 	return slices.Clone(e.buf), nil
+}
+
+// AppendCanonical appends the canonical form of v to b.
+func AppendCanonical(b []byte, v any) ([]byte, error) {
+	e := encoders.Get().(*encoder)
+	defer encoders.Put(e)
+	own := e.buf
+	e.buf = b
+	err := e.value(v)
+	b, e.buf = e.buf, own
+	e.reset()
+	return b, err
 }
 
 // DigestValue is the digest of a value's canonical form.
@@ -58,23 +69,19 @@ func (e *encoder) value(v any) error {
 	case nil:
 		e.buf = append(e.buf, "null"...)
 	case string:
-		e.text(x)
+		return e.text(x)
 	case bool:
 		e.buf = strconv.AppendBool(e.buf, x)
 	case int64:
 		e.buf = strconv.AppendInt(e.buf, x, 10)
 	case int:
 		e.buf = strconv.AppendInt(e.buf, int64(x), 10)
-	case float64:
-		return e.float(x)
 	case map[string]any:
 		return e.mapping(x)
 	case []any:
 		return e.list(x)
-	default: // whatever else somebody put into an object
-		b, err := json.Marshal(v)
-		e.buf = append(e.buf, b...)
-		return err
+	default: // floats, and whatever else somebody put into an object
+		return e.other(v)
 	}
 	return nil
 }
@@ -96,7 +103,9 @@ func (e *encoder) mapping(m map[string]any) error {
 			e.buf = append(e.buf, ',')
 		}
 		k := e.keys[i]
-		e.text(k)
+		if err := e.text(k); err != nil {
+			return err
+		}
 		e.buf = append(e.buf, ':')
 		if err := e.value(m[k]); err != nil {
 			return err
@@ -125,76 +134,22 @@ func (e *encoder) list(l []any) error {
 	return nil
 }
 
-// float writes a number as encoding/json does, which is as ECMAScript does.
-func (e *encoder) float(f float64) error {
-	if math.IsInf(f, 0) || math.IsNaN(f) {
-		_, err := json.Marshal(f)
-		return err
+// text writes a string as encoding/json does, which escapes what HTML would take for its own.
+func (e *encoder) text(s string) error {
+	for i := range len(s) {
+		if c := s[i]; c >= utf8.RuneSelf || !plain[c] {
+			return e.other(s)
+		}
 	}
-	format := byte('f')
-	const small, large = 1e-6, 1e21
-	if abs := math.Abs(f); abs != 0 && (abs < small || abs >= large) {
-		format = 'e'
-	}
-	e.buf = strconv.AppendFloat(e.buf, f, format, -1, 64)
-	if n := len(e.buf); format == 'e' && n >= 4 && e.buf[n-4] == 'e' && (e.buf[n-3] == '-' || e.buf[n-3] == '+') && e.buf[n-2] == '0' {
-		e.buf[n-2] = e.buf[n-1] // e-09 is e-9
-		e.buf = e.buf[:n-1]
-	}
+	e.buf = append(append(append(e.buf, '"'), s...), '"')
 	return nil
 }
 
-const hexDigits = "0123456789abcdef"
-
-// text writes a string as encoding/json does, which escapes what HTML would take for its own.
-func (e *encoder) text(s string) {
-	e.buf = append(e.buf, '"')
-	from := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c < utf8.RuneSelf {
-			if plain[c] {
-				i++
-				continue
-			}
-			e.buf = append(e.buf, s[from:i]...)
-			e.escape(c)
-			i++
-			from = i
-			continue
-		}
-		r, size := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			e.buf = append(append(e.buf, s[from:i]...), `\ufffd`...)
-			from = i + size
-		case r == '\u2028', r == '\u2029':
-			e.buf = append(append(e.buf, s[from:i]...), `\u202`...)
-			e.buf = append(e.buf, hexDigits[r&0xf])
-			from = i + size
-		}
-		i += size
-	}
-	e.buf = append(append(e.buf, s[from:]...), '"')
-}
-
-func (e *encoder) escape(c byte) {
-	switch c {
-	case '"', '\\':
-		e.buf = append(e.buf, '\\', c)
-	case '\b':
-		e.buf = append(e.buf, `\b`...)
-	case '\f':
-		e.buf = append(e.buf, `\f`...)
-	case '\n':
-		e.buf = append(e.buf, `\n`...)
-	case '\r':
-		e.buf = append(e.buf, `\r`...)
-	case '\t':
-		e.buf = append(e.buf, `\t`...)
-	default:
-		e.buf = append(e.buf, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&0xf])
-	}
+// other writes what is rare.
+func (e *encoder) other(v any) error {
+	b, err := json.Marshal(v)
+	e.buf = append(e.buf, b...)
+	return err
 }
 
 // plain are the ASCII characters that stand for themselves.

@@ -180,7 +180,10 @@ func TestCanonicalWritesWhatEncodingJSONWrites(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			want, wantErr := json.Marshal(v)
 			for range 2 { // the scratch memory of the first is used again
-				got, err := Canonical(v)
+				got, err := AppendCanonical([]byte("begin"), v)
+				if got = bytes.TrimPrefix(got, []byte("begin")); err != nil {
+					got = nil
+				}
 				if (err == nil) != (wantErr == nil) || !bytes.Equal(want, got) {
 					t.Errorf("%s, %v; want %s, %v", got, err, want, wantErr)
 				}
