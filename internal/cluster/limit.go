@@ -31,7 +31,8 @@ const (
 // limiter bounds the requests in flight, first come, first served. The bound grows by one for each round of successes
 // that filled it and came about as fast as answers ever do, and shrinks by a factor when the API server slows down.
 // What is usual is known for each sort of work: a Service, whose address takes the server seconds to find among ten thousand,
-// says nothing of ConfigMaps. Refusals bound the priority level that they come from, and no other.
+// says nothing of ConfigMaps. Refusals bound the priority level that they come from, and no other; those of a single kind, whose
+// storage is not ready, bound that kind.
 type limiter struct {
 	mu       sync.Mutex
 	bound    float64
@@ -50,7 +51,8 @@ type limiter struct {
 // work is what is known of one sort of work.
 type work struct {
 	latency
-	level    *level // that last answered; nil before anything did
+	level    *level // that last answered, or own; nil before anything did
+	own      *level // while the kind itself refuses
 	inFlight int
 	queue    list.List // of *turn, in the order of their tickets
 }
@@ -294,6 +296,7 @@ const (
 type reply struct {
 	outcome
 	level string        // that answered, if any did
+	kind  bool          // refused by the kind, which had a seat
 	stay  time.Duration // for which whoever was refused is to stay away
 	took  time.Duration
 }
@@ -307,7 +310,7 @@ func (l *limiter) release(a reply, t *turn, now time.Time) (again bool) {
 	l.giveBack(w)
 	if a.outcome == served2xx || a.outcome == refused {
 		l.answered = now
-		l.move(w, a.level, now)
+		l.move(w, l.answering(w, a), now)
 	}
 	quick := w.best == 0 || a.took <= growFactor*w.best
 	switch {
@@ -330,13 +333,25 @@ func (l *limiter) release(a reply, t *turn, now time.Time) (again bool) {
 	return again
 }
 
-// move notes which level answers work of a sort.
-func (l *limiter) move(w *work, name string, now time.Time) {
-	to := l.levels[name]
-	if to == nil {
-		to = &level{}
-		l.levels[name] = to
+// answering is the level that gave an answer.
+func (l *limiter) answering(w *work, a reply) *level {
+	if a.kind {
+		if w.own == nil {
+			w.own = &level{}
+		}
+		return w.own
 	}
+	w.own = nil
+	v := l.levels[a.level]
+	if v == nil {
+		v = &level{}
+		l.levels[a.level] = v
+	}
+	return v
+}
+
+// move notes which level answers work of a sort.
+func (l *limiter) move(w *work, to *level, now time.Time) {
 	if w.level == to {
 		return
 	}
@@ -536,6 +551,7 @@ func (t limited) turn(r *http.Request, at *turn) (resp *http.Response, again boo
 		a.level = resp.Header.Get("X-Kubernetes-Pf-Prioritylevel-Uid")
 		if resp.StatusCode == http.StatusTooManyRequests {
 			a.outcome, a.stay = refused, staysAway(resp)
+			a.kind = strings.HasPrefix(resp.Header.Get("Content-Type"), "application/") // a Status; who finds no seat gets plain text
 		}
 	}
 	again = t.limiter.release(a, at, end)

@@ -251,6 +251,7 @@ type priorityLevel struct {
 	last         time.Time
 	idle         time.Duration // the longest time without a request, from the first to the last
 	bodies       map[string]int
+	content      string // the type of refusals
 }
 
 func (p *priorityLevel) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -263,6 +264,7 @@ func (p *priorityLevel) RoundTrip(r *http.Request) (*http.Response, error) {
 		<-time.After(time.Millisecond)
 		resp.StatusCode = http.StatusTooManyRequests
 		resp.Header.Set("Retry-After", strconv.Itoa(p.refuse()))
+		resp.Header.Set("Content-Type", p.content)
 		return resp, nil
 	}
 	<-time.After(10 * time.Millisecond) // of the bubble's clock
@@ -398,22 +400,36 @@ func (b byKind) RoundTrip(r *http.Request) (*http.Response, error) {
 	return b[strings.Split(r.URL.Path, "/")[3]].RoundTrip(r)
 }
 
-func TestALevelThatRefusesEverybodyHoldsNoOtherUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		levels := byKind{"nodes": server("narrow", 0, 1), "pods": server("wide", 1000, 1), "secrets": server("wide", 1000, 1)}
-		through := newLimiter(4, 128).wrap(levels)
-		var refused, served sync.WaitGroup
-		send(t, &refused, 100, through, "nodes", http.StatusTooManyRequests)
-		synctest.Wait()
-		began := time.Now()
-		send(t, &served, 100, through, "pods", http.StatusOK)
-		send(t, &served, 100, through, "secrets", http.StatusOK)
-		served.Wait()
-		if took := time.Since(began); took > time.Second {
-			t.Errorf("what another level serves took %v", took)
-		}
-		refused.Wait()
-	})
+func TestWhoeverRefusesEverybodyHoldsNoOtherUp(t *testing.T) {
+	for name, tc := range map[string]struct{ level, content string }{
+		"another priority level":                     {"narrow", "text/plain; charset=utf-8"},
+		"a kind of the same level that is not ready": {"wide", "application/json"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				levels := byKind{"nodes": server(tc.level, 0, 1), "pods": server("wide", 1000, 1), "secrets": server("wide", 1000, 1)}
+				levels["nodes"].content = tc.content
+				through := newLimiter(4, 128).wrap(levels)
+				var refused, served sync.WaitGroup
+				send(t, &served, 1, through, "pods", http.StatusOK)
+				served.Wait()
+				send(t, &refused, 100, through, "nodes", http.StatusTooManyRequests)
+				synctest.Wait()
+				<-time.After(10 * longestRest) // of the bubble's clock
+				began := time.Now()
+				send(t, &served, 100, through, "pods", http.StatusOK)
+				send(t, &served, 100, through, "secrets", http.StatusOK)
+				served.Wait()
+				if took := time.Since(began); took > time.Second {
+					t.Errorf("what is not refused took %v", took)
+				}
+				refused.Wait()
+				if most := startInFlight + 2*30; levels["nodes"].refused() > most {
+					t.Errorf("%d were refused", levels["nodes"].refused())
+				}
+			})
+		})
+	}
 }
 
 func TestALevelHasAsManySeatsAsItDoesNotRefuse(t *testing.T) {
