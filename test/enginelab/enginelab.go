@@ -30,6 +30,8 @@ type Renderer struct {
 	count int
 	paths map[string]int
 	out   int
+
+	before func(ctx context.Context, n int)
 }
 
 // NewRenderer makes a Renderer of plain YAML, Kustomize and Helm.
@@ -47,6 +49,11 @@ func (r *Renderer) Render(ctx context.Context, files render.Files, req render.Re
 	defer r.mu.Unlock()
 	r.count++
 	r.paths[req.Path]++
+	if wait, n := r.before, r.count; wait != nil {
+		r.mu.Unlock()
+		wait(ctx, n)
+		r.mu.Lock()
+	}
 	kind, err := render.Resolve(files, req)
 	if err != nil {
 		return render.Result{}, err
@@ -55,6 +62,13 @@ func (r *Renderer) Render(ctx context.Context, files render.Files, req render.Re
 	res, err := r.by[kind].Render(ctx, files, req)
 	r.out += len(res.Objects)
 	return res, err
+}
+
+// Before has wait called before the n-th render, from now on.
+func (r *Renderer) Before(wait func(ctx context.Context, n int)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.before = wait
 }
 
 // Objects is how many objects were rendered so far.
