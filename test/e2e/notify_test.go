@@ -144,7 +144,10 @@ func TestAFailureAndItsEndAreToldOnceWhateverIsKilled(t *testing.T) {
 	}
 	lab.Kill(t)
 	lab.Restart(t)
-	p.WaitState("shop", "Failed")
+	p.Eventually("the daemon knows that it fails", func() bool {
+		state, known := p.Known("shop")
+		return known && state == "Failed"
+	})
 	good := repo.Push("mend it", gittest.Files{"a.yaml": configMap("a", "2")})
 	p.WaitSynced("shop", good)
 	t.Cleanup(func() { t.Logf("told were %s", r.titles()) })

@@ -3,6 +3,7 @@ package properties
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +34,7 @@ func naive(t *testing.T, url string, spec engine.App) (bundle.Bundle, error) {
 		t.Fatal(err)
 	}
 	e := engine.New(engine.Options{Mirrors: mirrors, Bundles: bundles, Renderer: enginelab.NewRenderer(), HashKey: []byte("naive"), Now: time.Now})
+	spec.Sources = slices.Clone(spec.Sources) // the other engine reads those that it was given
 	spec.Sources[0].Repository, spec.Sources[0].URL = "", url
 	return e.Render(context.WithoutCancel(t.Context()), spec)
 }
