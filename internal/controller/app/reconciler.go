@@ -112,7 +112,11 @@ func (r *Reconciler) tell(ctx context.Context, key engine.Key, app *v1alpha1.App
 		if fresh, err := r.fresh(ctx, app); err != nil || !fresh {
 			return err // not fresh: the event of what is newer is on its way
 		}
-		r.engine.ForgetApp(key) // whatever it was told of an App that had this name before
+		// Whatever it was told of an App that had this name before. Of one that it does not know nobody must hear that it is
+		// gone: what was told about it to people before a restart would be forgotten.
+		if _, known := r.engine.Snapshot(key); known {
+			r.engine.ForgetApp(key)
+		}
 	}
 	// An App of which nothing was ever applied gets its finalizer when something is about to be.
 	if remembers := app.Status.Memory != nil || r.ledger.unmoored(key, app); remembers && !controllerutil.ContainsFinalizer(app, v1alpha1.Finalizer) && app.DeletionTimestamp == nil {
