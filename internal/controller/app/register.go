@@ -170,11 +170,14 @@ func (r *register) write(ctx context.Context, mine *entries) {
 			return
 		}
 		version = now
+		r.mu.Lock()
 		for uid, one := range others {
 			if _, have := uses[uid]; !have {
 				uses[uid] = one
+				r.put(uid, one) // the next write has it too
 			}
 		}
+		r.mu.Unlock()
 	}
 }
 
